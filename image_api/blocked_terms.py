@@ -5,7 +5,9 @@ import re
 import stat
 import time
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 MAX_BYTES = 256 * 1024  # some 20,000 terms, which take 0.1 s to read
 LOOK_SECONDS = 1.0  # the file is looked at for changes as often as this at most
@@ -25,6 +27,11 @@ IGNORED = re.compile(
 )
 
 Signature = tuple[int, int, int]
+T = TypeVar("T")
+Index = dict[str, dict[int, set[T]]]
+"""Terms by their first word or character, and by their length, so that many of one beginning cost one look-up."""
+NONE: Mapping[int, set[tuple[str, ...]]] = {}
+MOST_LINES = 5  # that a line of the log names
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +43,7 @@ class BlockedTerms:
         """Read the file. Raises ValueError, with a sentence, if it cannot be used."""
         self._file = file
         self._signature: Signature | None = _signature(file)
-        self._terms = Terms(_read(file))
+        self._terms = _terms_of(file)
         self._next_look = time.monotonic() + LOOK_SECONDS
 
     def found_in(self, prompt: str) -> bool:
@@ -53,7 +60,7 @@ class BlockedTerms:
             return
         self._signature = signature
         try:
-            self._terms = Terms(_read(self._file))
+            self._terms = _terms_of(self._file)
         except ValueError as error:
             log.warning("BLOCKED_TERMS_FILE cannot be used any more, its terms before stay blocked: %s", error)
         else:
@@ -65,10 +72,11 @@ class Terms:
 
     def __init__(self, text: str) -> None:
         """Parse the terms, one a line. Raises ValueError if one has neither letters nor digits."""
-        self._phrases: dict[str, list[list[str]]] = {}
-        """The words after the first, by the first."""
-        self._parts: dict[str, tuple[str, ...]] = {}
-        """Terms of the scripts without spaces, by the first character."""
+        self._phrases: Index[tuple[str, ...]] = {}
+        self._parts: Index[str] = {}
+        """Terms of the scripts without spaces."""
+        self.trimmed: list[int] = []
+        """Lines that begin or end with punctuation, which does not count."""
         for number, line in enumerate(text.splitlines(), 1):
             term = line.strip()
             if term and not term.startswith(COMMENT):
@@ -78,25 +86,32 @@ class Terms:
         """Return whether a text has one of them."""
         words = words_of(text)
         phrases = self._phrases
-        for index, word in enumerate(words):
-            for rest in phrases.get(word, ()):
-                if words[index + 1 : index + 1 + len(rest)] == rest:
+        for at, word in enumerate(words):
+            for length, terms in phrases.get(word, NONE).items():
+                if tuple(words[at : at + length]) in terms:
                     return True
         return bool(self._parts) and not text.isascii() and self._has_part("".join(words))
 
     def _has_part(self, text: str) -> bool:
         parts = self._parts
-        return any(text.startswith(parts[char], at) for at, char in enumerate(text) if char in parts)
+        return any(
+            text[at : at + length] in terms
+            for at, char in enumerate(text)
+            if char in parts
+            for length, terms in parts[char].items()
+        )
 
     def _add(self, term: str, number: int) -> None:
         words = words_of(term)
         if not words:
             raise ValueError(f"line {number} has neither a letter nor a digit; a comment begins with {COMMENT}")
-        if IS_SPACELESS.search("".join(words)):
-            part = "".join(words)
-            self._parts[part[0]] = (*self._parts.get(part[0], ()), part)
+        if any(unicodedata.category(char)[0] in "PS" for char in (term[0], term[-1])):
+            self.trimmed.append(number)
+        whole = "".join(words)
+        if IS_SPACELESS.search(whole):
+            self._parts.setdefault(whole[0], {}).setdefault(len(whole), set()).add(whole)
         else:
-            self._phrases.setdefault(words[0], []).append(words[1:])
+            self._phrases.setdefault(words[0], {}).setdefault(len(words), set()).add(tuple(words))
 
 
 def words_of(text: str) -> list[str]:
@@ -121,6 +136,15 @@ class _Characters(dict[int, str]):
 
 
 _CHARACTERS = _Characters()
+
+
+def _terms_of(file: Path) -> Terms:
+    """Return the terms of a file, and log what may block more than it says. Raises ValueError as `_read` and Terms."""
+    terms = Terms(_read(file))
+    if lines := terms.trimmed:
+        named = ", ".join(map(str, lines[:MOST_LINES])) + (", …" if len(lines) > MOST_LINES else "")
+        log.warning("BLOCKED_TERMS_FILE: punctuation does not count, so these lines block the words alone: %s", named)
+    return terms
 
 
 def _signature(file: Path) -> Signature | None:

@@ -133,7 +133,7 @@ class Services:
         """Go on with the jobs that there are, and have the API keys at hand if AUTH wants them."""
         self.jobs.start()
         if self.settings.auth == "keys":
-            self.credentials.begin()
+            self.credentials.begin(declared=bool(self.settings.declared_keys))
 
     def drain(self) -> None:
         """Begin no more jobs: this service is being stopped. Returns at once."""

@@ -1,5 +1,6 @@
 """The credentials that the jobs' database keeps. It and its library are loaded once they are needed."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 0.5  # of what a process has left after its grace period
 DOWN = "The database of the API keys cannot be used now."
+NO_KEYS = "AUTH=keys: there is no API key yet, so no picture is made; flask --app app keys create --name … makes one."
+
+log = logging.getLogger(__name__)
 
 
 class Credentials:
@@ -27,6 +31,7 @@ class Credentials:
         """Take the settings. Nothing is opened yet."""
         self._url = engine_url(settings.database_url)
         self._loading = Loading(self._build, "credentials")
+        self._is_sole = False
 
     @property
     def exist(self) -> bool:
@@ -43,10 +48,16 @@ class Credentials:
         file = sqlite_file(self._url)
         return str(file) if file else "the PostgreSQL of DATABASE_URL"
 
-    def begin(self) -> None:
-        """Have them loaded in the background, if their database exists."""
+    def begin(self, *, declared: bool) -> None:
+        """Have them loaded in the background, if their database exists.
+
+        If it has no API key, and API_KEYS has not `declared` one either, the log says so.
+        """
         if self.exist:
+            self._is_sole = not declared
             self._loading.begin()
+        elif not declared:
+            log.warning(NO_KEYS)
 
     def end(self) -> None:
         """Try no more to load them: this service is being stopped."""
@@ -88,4 +99,7 @@ class Credentials:
         NativeThread().call(import_module, "image_api.credentials.credential_store")
         from image_api.credentials.credential_store import CredentialStore
 
-        return CredentialStore.at(self._url)
+        store = CredentialStore.at(self._url)
+        if self._is_sole and not store.keys():
+            log.warning(NO_KEYS)
+        return store

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import timeit
 import unicodedata
 
 import pytest
@@ -118,6 +119,15 @@ def test_many_terms_cost_no_more_than_few():
 
 
 @pytest.mark.parametrize(
+    ("term", "text"), [("red {}", "red " * 333), ("赤{:c}い", "赤" * 1000)], ids=["words", "characters"]
+)
+def test_many_terms_of_one_beginning_cost_no_more_than_few(term, text):
+    few, many = (Terms("\n".join(term.format(0x4E00 + it) for it in range(count))) for count in (5, 10_000))
+    seconds = {terms: min(timeit.repeat(lambda it=terms: it.found_in(text), number=1)) for terms in (few, many)}
+    assert seconds[many] < 50 * seconds[few]  # of what had to be compared it would be 2,000 times
+
+
+@pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (None, "cannot be read: No such file"),
@@ -164,6 +174,14 @@ def test_a_changed_file_is_read_again(tmp_path):
     file.write_text("house, garden\n")
     wait_until(lambda: terms.found_in("a house garden"), "the changed file is read")
     assert not terms.found_in("a tree")
+
+
+def test_lines_whose_punctuation_does_not_count_are_logged(tmp_path, caplog):
+    file = tmp_path / "terms.txt"
+    file.write_text("# c++\nsemi-nude\nc++\ncafe\u0301\n*.png\n赤\n" + 9 * "nud*\n")
+    assert BlockedTerms(file).found_in("in c")
+    assert "so these lines block the words alone: 3, 5, 7, 8, 9, …" in caplog.text
+    assert "png" not in caplog.text
 
 
 @pytest.mark.parametrize("broken", [None, b"\xff\xfe", b"---"])

@@ -11,7 +11,7 @@ import requests
 import simple_websocket
 
 from image_api.auth.api_key import new_key
-from tests.api.auth.keys import add, store_at
+from tests.api.auth.keys import add, declared, store_at
 from tests.api.cli.conftest import flask
 from tests.api.conftest import ScriptedWorker
 from tests.fakes.processes import api, wait_until
@@ -137,3 +137,20 @@ def test_no_key_is_in_the_log_or_an_answer(front, store):
                 assert key not in re.sub(r"\\", "", answer.text + str(answer.headers)), path
         assert make(front, None, f"generate?prompt=a&api_key={key}").status_code == 401
     assert not any(key in front.log() for key in keys)
+
+
+WARNING = "AUTH=keys: there is no API key yet"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("has_key", [None, "stored", "declared"])
+def test_a_service_that_has_no_key_says_so_at_its_start(scripted, tmp_path, exists, has_key):
+    url, entry = f"sqlite:///{tmp_path}/jobs.db", declared("ann")[1]
+    if exists or has_key == "stored":
+        with store_at(url) as store:
+            if has_key == "stored":
+                add(store, "ann")
+    settings = {"API_KEYS": entry} if has_key == "declared" else {}
+    with api(PERCHANCE_WORKER_URL=scripted.url, AUTH="keys", DATABASE_URL=url, **settings) as server:
+        assert make(server, new_key()).status_code == 401  # the keys are loaded now
+        assert (WARNING in server.log_file.read_text()) == (has_key is None)
