@@ -37,8 +37,8 @@ class AuthSettings(EnvironmentSettings):
     )
     admin_accounts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Accounts of the Hub, by name, that may load models and LoRAs and see the details of /ready, as the"
-        " holder of WORKER_TOKEN may; separated by commas. It needs AUTH=huggingface.",
+        description="Accounts of the Hub, by name, that may delete pictures, load models and LoRAs, and see the details"
+        " of /ready, as the holder of WORKER_TOKEN may; separated by commas. It needs AUTH=huggingface.",
     )
     hub_url: str = Field(
         "https://huggingface.co",

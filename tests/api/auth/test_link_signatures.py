@@ -121,7 +121,7 @@ def test_another_key_s_signature_is_invalid(keys):
     "expires", ["", "0", "-1", "01800000900", "1800000900.0", "1e10", " 1800000900", "9" * 13, "١٨", "\udcff"]
 )
 def test_a_moment_has_one_spelling(expires):
-    """Signed as it is by a program of somebody's own, which has the key."""
+    """Signed as by another program that has the key."""
     assert not is_valid("/generate", signed_pairs(KEY, "/generate", [], expires))
 
 

@@ -17,7 +17,7 @@ TOKEN = "a-token"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 QUEUE = {"running": 1, "waiting": 0, "max_concurrency": 8, "queue_size": 20}
 HEALTH = "/api/v1/health"
-BOUND_SECONDS = 6.0
+BOUND_SECONDS = 20.0  # a busy machine is no failure: without a bound it would be the time limit of the test
 READY = {"state": "ready", "median_seconds": 7.4, "p90_seconds": 12.0}
 
 

@@ -177,7 +177,7 @@ def without_tables(database_url: str) -> None:
     """Leave of a database only Alembic's own table, empty."""
     with engine_for(database_url).begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-        for table in ("deliveries", "identity", "queues", "job_images", "jobs"):
+        for table in sorted(TABLES, key="jobs".__eq__):  # the last is the one that others refer to
             connection.execute(text(f"DROP TABLE {table}"))
 
 
