@@ -15,7 +15,7 @@ import pytest
 hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("unhurried")
 
-FILES_LEFT = 40  # by a module: servers and pools that it starts for all that follow, and their connections
+FILES_LEFT = 100  # by a module: servers and pools that it starts for all that follow, and their connections
 CLOSE_SECONDS = 10.0  # for what closes in the background, such as a blocking read of Redis
 
 

@@ -34,7 +34,7 @@ def opener(front: Server) -> Iterator:
             address = ("127.0.0.1", front.port)
             connection = socket.create_connection(address, timeout=30, source_address=(source, 0))
             connections.enter_context(connection)
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
             return connection
 
         yield send

@@ -52,7 +52,8 @@ def test_a_browser_shows_it(tiers):
         page = browser.new_page()
         shown = []
         page.on("response", lambda response: shown.append((response.status, response.headers.get("content-type"))))
-        page.goto(f"{tiers.api.url}/v1/health")
+        page.route(f"{tiers.api.url}/a-page", lambda route: route.fulfill(body="<title>A page"))
+        page.goto(f"{tiers.api.url}/a-page")
         shown.clear()
         assert page.evaluate(SHOW, address) == [768, 768]
         assert page.evaluate(SHOW, f"{address}&format=image") == [768, 768]

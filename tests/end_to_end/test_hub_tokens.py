@@ -47,7 +47,7 @@ def test_it_works(front):
 def test_a_stampede_with_one_token_is_one_check(scripted):
     with (
         ScriptedServer() as hub,
-        api(PERCHANCE_WORKER_URL=scripted.url, AUTH="huggingface", HUB_URL=hub.url) as front,
+        api(PERCHANCE_WORKER_URL=scripted.url, AUTH="huggingface", HUB_URL=hub.url, RATE_LIMIT="off") as front,
         ThreadPoolExecutor(80) as pool,
     ):
         hub.say(200, WHOAMI)
@@ -64,7 +64,7 @@ def test_a_stampede_with_one_token_is_one_check(scripted):
 def test_a_hub_that_hangs_holds_up_no_open_address(scripted):
     with (
         ScriptedServer() as hub,
-        api(PERCHANCE_WORKER_URL=scripted.url, AUTH="huggingface", HUB_URL=hub.url) as front,
+        api(PERCHANCE_WORKER_URL=scripted.url, AUTH="huggingface", HUB_URL=hub.url, RATE_LIMIT="off") as front,
         ThreadPoolExecutor(60) as pool,
     ):
         hub.say(200, hang=True)

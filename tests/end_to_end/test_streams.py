@@ -178,8 +178,8 @@ def test_a_browser_s_event_source_gets_one_picture_for_one_generation(scripted):
     stream_of(scripted, 0.5)
     with api(PERCHANCE_WORKER_URL=scripted.url) as front, chromium() as browser:
         page = browser.new_page()
-        page.goto(f"{front.url}/health")
-        page.set_content(PAGE.replace("{url}", front.url))
+        page.route(f"{front.url}/its-page", lambda route: route.fulfill(body=PAGE.replace("{url}", front.url)))
+        page.goto(f"{front.url}/its-page")
         page.wait_for_function("seen.some(([name]) => name === 'result')", timeout=15_000)
         page.wait_for_function(
             "source.readyState === EventSource.CLOSED", timeout=15_000
