@@ -36,7 +36,9 @@ def invented_keys(arena: Arena) -> Verdict:
     """400 invented API keys of one client at AUTH=keys: how many get in, and holders of keys, also at its address."""
     database = f"sqlite:///{arena.folder}/keys.db"
     bring_up_to_date(database)
-    known, (own, entry) = add(store_at(database), "ann"), declared("ben")
+    with store_at(database) as store:
+        known = add(store, "ann")
+    own, entry = declared("ben")
     server = arena.behind(arena.stand_in(), AUTH="keys", API_KEYS=entry, DATABASE_URL=database)
     before = [_status(arena, server, known), _status(arena, server, own)]
     guesses = [request("GET", PICTURE, **_sent(new_key(), number)) for number in range(GUESSES)]
@@ -99,13 +101,14 @@ def a_revoked_key(arena: Arena) -> Verdict:
     """A key that is revoked while its WebSocket is open: how many more pictures it gets a moment later."""
     database = f"sqlite:///{arena.folder}/keys.db"
     bring_up_to_date(database)
-    store = store_at(database)
-    key = add(store, "ann")
+    with store_at(database) as store:
+        key = add(store, "ann")
     server = arena.behind(arena.stand_in(), AUTH="keys", DATABASE_URL=database)
     address = f"ws://127.0.0.1:{server.port}/stream/generate/txt2img"
     socket = simple_websocket.Client(address, headers={"Authorization": f"Bearer {key}"})
     before = _ending(socket)
-    store.revoke_key("ann")
+    with store_at(database) as store:
+        store.revoke_key("ann")
     time.sleep(REVOKED_SECONDS)
     after = [_ending(socket) for _ in range(3)]
     refused = _outcome(arena, server, request("GET", PICTURE, Authorization=f"Bearer {key}"))
