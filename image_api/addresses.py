@@ -3,6 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
+from render_worker.serving.environment import comma_separated
+
 MAX_WORKERS = 100
 EXAMPLE = "https://perchance-worker.onrender.com"
 PORTS = {"http": 80, "https": 443}
@@ -25,7 +27,7 @@ def worker_addresses(text: str) -> tuple[str, ...]:
 
     Raises ValueError if one is no address, or if they are too many.
     """
-    texts = [each.strip() for each in text.split(",") if each.strip()]
+    texts = comma_separated(text)
     found: dict[tuple[object, ...], str] = {}
     for number, text in enumerate(texts, 1):
         address = _with_scheme(text)

@@ -9,7 +9,7 @@ from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address
 from image_api.key_entries import KeyEntry, entries_of
-from render_worker.serving.environment import EnvironmentSettings
+from render_worker.serving.environment import EnvironmentSettings, secrets_in, split_at_commas
 
 MIN_SIGNING_KEY = 32  # characters: fewer hexadecimal ones than 128 bits can be guessed
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -48,15 +48,15 @@ class AuthSettings(EnvironmentSettings):
     @property
     def signing_secrets(self) -> tuple[bytes, ...]:
         """Return the keys of signed links that are set, the one that signs first."""
-        return tuple(text.encode() for text in _listed(self.signing_keys))
+        return tuple(text.encode() for text in secrets_in(self.signing_keys))
 
     @field_validator("signing_keys")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        for number, text in enumerate(_listed(value), 1):
+        for number, text in enumerate(secrets_in(value), 1):
             if len(text) < MIN_SIGNING_KEY:
                 raise ValueError(f"number {number} of its keys is shorter than {MIN_SIGNING_KEY} characters")
-        return value if _listed(value) else None
+        return value if secrets_in(value) else None
 
     @property
     def declared_keys(self) -> tuple[KeyEntry, ...]:
@@ -73,7 +73,7 @@ class AuthSettings(EnvironmentSettings):
     @field_validator("admin_accounts", mode="before")
     @classmethod
     def _account_names(cls, value: object) -> object:
-        return tuple(it.strip() for it in value.split(",") if it.strip()) if isinstance(value, str) else value
+        return split_at_commas(value)
 
     @field_validator("admin_accounts")
     @classmethod
@@ -92,8 +92,3 @@ class AuthSettings(EnvironmentSettings):
         if "@" in urlsplit(value).netloc:
             raise ValueError("it must have no user and password: the clients' tokens are the credentials there")
         return value.rstrip("/")
-
-
-def _listed(secret: SecretStr | None) -> list[str]:
-    """Return what commas separate in a secret."""
-    return [text.strip() for text in secret.get_secret_value().split(",") if text.strip()] if secret else []

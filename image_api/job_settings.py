@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from image_api.database_url import engine_url
-from render_worker.serving.environment import EnvironmentSettings
+from render_worker.serving.environment import EnvironmentSettings, secrets_in
 
 WEBHOOK_SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
 SECRET_BYTES = range(24, 65)  # as Standard Webhooks has it
@@ -81,14 +81,14 @@ class JobSettings(EnvironmentSettings):
         return value
 
     @property
-    def webhook_secrets(self) -> list[str]:
+    def webhook_secrets(self) -> tuple[str, ...]:
         """Return the secrets of WEBHOOK_SECRET."""
-        return _parts(self.webhook_secret.get_secret_value()) if self.webhook_secret else []
+        return secrets_in(self.webhook_secret)
 
     @field_validator("webhook_secret")
     @classmethod
     def _for_signatures(cls, value: SecretStr | None) -> SecretStr | None:
-        parts = _parts(value.get_secret_value()) if value else []
+        parts = secrets_in(value)
         if value and not (0 < len(parts) <= MAX_SECRETS and all(map(_is_webhook_secret, parts))):
             raise ValueError(
                 f"it must be whsec_ and {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes in base64, or up to"
@@ -102,10 +102,6 @@ class JobSettings(EnvironmentSettings):
         if value:
             engine_url(value)
         return value
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _is_webhook_secret(text: str) -> bool:

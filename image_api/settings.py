@@ -13,7 +13,7 @@ from image_api.job_settings import JobSettings
 from image_api.limit_settings import LimitSettings
 from image_api.networks import networks_of
 from render_worker.serving.celery_address import has_known_options, is_broker, is_redis
-from render_worker.serving.environment import Debug, Host, LogLevel, Port, read
+from render_worker.serving.environment import Debug, Host, LogLevel, Port, read, split_at_commas
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+")
 MAX_PROXIES = 10
@@ -160,7 +160,7 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
     @classmethod
     def _number_or_names(cls, value: object) -> object:
         text = value.strip() if isinstance(value, str) else ""
-        return int(text) if re.fullmatch("[0-9]{1,4}", text) else cls._comma_separated(value)
+        return int(text) if re.fullmatch("[0-9]{1,4}", text) else split_at_commas(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -192,7 +192,7 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
     @field_validator("cors_origins", "picture_origins", "webhook_origins", "allowed_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
-        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+        return split_at_commas(value)
 
     @field_validator("cors_origins")
     @classmethod

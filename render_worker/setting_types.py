@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from render_worker.serving.environment import EnvironmentSettings
+from render_worker.serving.environment import EnvironmentSettings, split_at_commas
 
 ORIGIN = r"^https?://(\*\.)?[a-z0-9._:\[\]-]+$"
 PRINTABLE = re.compile(r"[!-~]+")
@@ -15,10 +15,6 @@ SHOWN_NAME = re.compile(r"[a-z0-9_:-]{1,30}")
 ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")
 
 T = TypeVar("T")
-
-
-def _split(value: object) -> object:
-    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
 def _without_duplicates(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -45,7 +41,7 @@ Url = Annotated[str, AfterValidator(_address)]
 """An http or https address, without a slash at its end."""
 Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]
 """Scheme, host and port; `*.` in front of the host means any subdomain."""
-Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split), AfterValidator(_without_duplicates)]
+Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(split_at_commas), AfterValidator(_without_duplicates)]
 """Values separated by commas, each of them once."""
 
 

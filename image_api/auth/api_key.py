@@ -43,9 +43,14 @@ class ApiKey:
         return account
 
 
+def has_expired(it: ApiKey | Account, now: float) -> bool:
+    """Return whether an API key, or that of an account, has expired."""
+    return it.expires_at is not None and it.expires_at <= now
+
+
 def refuse_expired(account: Account, now: float) -> None:
     """Raise InvalidCredential if the API key of an account has expired."""
-    if account.expires_at is not None and account.expires_at <= now:
+    if account.expires_at is not None and has_expired(account, now):
         raise InvalidCredential(f"This API key expired at {time_text(account.expires_at)}.")
 
 

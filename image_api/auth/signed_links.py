@@ -60,6 +60,11 @@ def verify(keys: Iterable[bytes], path: str, pairs: Pairs, now: float) -> None:
         raise InvalidLink(f"This link has expired: it was valid until {time_text(int(moments[0]))}.")
 
 
+def query_of(pairs: Pairs) -> str:
+    """Return parameters as the query of an address, with all that can be percent-encoded."""
+    return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
+
+
 def _signature(key: bytes, path: str, pairs: Pairs) -> str:
     digest = hmac.digest(key, _canonical(path, pairs), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -71,7 +76,7 @@ def _canonical(path: str, pairs: Pairs) -> bytes:
     The parameters stand in the order of their names. Those with the same name stay in theirs, of which the last may
     count.
     """
-    query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(pairs, key=lambda pair: pair[0]))
+    query = query_of(sorted(pairs, key=lambda pair: pair[0]))
     return f"v1\nGET\n{_encoded(path)}\n{query}".encode()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from image_api.auth.api_key import ApiKey
+from image_api.auth.api_key import ApiKey, has_expired
 from image_api.auth.api_keys import declared_key
 from image_api.credentials.key_rows import KeyRow
 from image_api.key_entries import SCOPES, KeyEntry, dollars_of, time_text
@@ -74,7 +74,7 @@ def _scopes(key: ApiKey) -> list[str]:
 def _state(key: ApiKey) -> str:
     if key.revoked_at is not None:
         return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= time.time() else "valid"
+    return "expired" if has_expired(key, time.time()) else "valid"
 
 
 def _iso(seconds: float | None) -> str | None:

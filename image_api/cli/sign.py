@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import click
 from flask import current_app
@@ -13,8 +13,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
 from image_api.addresses import is_address
-from image_api.auth.signed_links import EXPIRES, SIGNATURE, Pairs, signed_pairs
-from image_api.cli.output import print_alone
+from image_api.auth.signed_links import EXPIRES, SIGNATURE, Pairs, query_of, signed_pairs
+from image_api.cli.output import note, print_alone
 from image_api.cli.parameter_types import Parsed
 from image_api.errors import ApiError
 from image_api.generation.options import query_pairs
@@ -81,8 +81,8 @@ def sign(address: str, expires: int, base_url: str | None) -> None:
         key = services().signing_keys.signing_key()
     except ApiError as error:
         raise click.ClickException(str(error)) from None
-    print_alone(f"{base}{path}?{_query(signed_pairs(key, path, pairs, expires))}")
-    click.echo(f"Signed by {_origin_of_key()}: it opens where the service has the same.", err=True)
+    print_alone(f"{base}{path}?{query_of(signed_pairs(key, path, pairs, expires))}")
+    note(f"Signed by {_origin_of_key()}: it opens where the service has the same.")
 
 
 def _origin_of_key() -> str:
@@ -123,13 +123,5 @@ def _check(path: str, pairs: Pairs) -> None:
         raise LookupError(f"there is no {path} here; {WHAT_CAN}.") from None
     if endpoint not in SIGNABLE:
         raise LookupError(f"{path} needs no signature, or takes none; {WHAT_CAN}.")
-    with current_app.test_request_context(path, query_string=_query(pairs)):
+    with current_app.test_request_context(path, query_string=query_of(pairs)):
         PARSERS[endpoint](values.get("ending", ""))
-
-
-def _query(pairs: Pairs) -> str:
-    return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
-
-
-def _encoded(text: str) -> str:
-    return quote(text, safe="", errors="surrogateescape")

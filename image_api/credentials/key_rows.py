@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -14,6 +13,7 @@ from image_api.jobs.database.tables import api_keys, spending
 from image_api.jobs.database.transaction import Transaction, clock_of
 from image_api.key_entries import KeyEntry, time_text
 from image_api.limits.allowance import Allowance
+from image_api.limits.utc_day import day_of
 
 SCOPE: dict[str, Scope] = {"generate": "generate", "jobs": "jobs", "admin": "admin"}
 WITH_HASH = select(api_keys).where(api_keys.c.hash == bindparam("digest"))
@@ -50,8 +50,8 @@ def all_keys(connection: Connection) -> list[KeyRow]:
 
 def spent_today(connection: Connection) -> dict[str, int]:
     """Return the micro-dollars that accounts have spent in this day of UTC."""
-    today = datetime.fromtimestamp(clock_of(connection), UTC).date().isoformat()
-    return {row.account: row.micros for row in connection.execute(SPENT, {"today": today})}
+    today = day_of(clock_of(connection))
+    return {row.account: row.micros for row in connection.execute(SPENT, {"today": today.name})}
 
 
 def add_key(transaction: Transaction, entry: KeyEntry) -> None:

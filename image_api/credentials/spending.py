@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from image_api.jobs.database.tables import reservations, spending
 from image_api.jobs.database.transaction import Transaction, clock_of
+from image_api.limits.utc_day import SECONDS, day_of
 
 OF_THE_DAY = (spending.c.account == bindparam("its_account")) & (spending.c.day == bindparam("its_day"))
 SPENT = select(spending.c.micros).where(OF_THE_DAY)
@@ -48,7 +48,8 @@ def reserve(
     micros = amount(before)
     _add(connection, account, before.day, micros)
     if name:
-        connection.execute(PRUNE, {"its_day": day_before(transaction.now)})
+        # What is held since before yesterday is of pictures that were lost.
+        connection.execute(PRUNE, {"its_day": day_of(transaction.now - SECONDS).name})
         connection.execute(
             insert(reservations), {"name": name, "account": account, "day": before.day, "micros": micros}
         )
@@ -69,16 +70,9 @@ def correct(transaction: Transaction, account: str, day: str, micros: int) -> No
     _add(transaction.connection, account, day, micros)
 
 
-def day_before(now: float) -> str:
-    """Return the day before that of a time: what is held since an earlier one is of pictures that were lost."""
-    return (datetime.fromtimestamp(now, UTC) - timedelta(days=1)).date().isoformat()
-
-
 def _spent(connection: Connection, account: str, now: float) -> Spent:
-    moment = datetime.fromtimestamp(now, UTC)
-    day = moment.date().isoformat()
-    midnight = (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Spent(day, _micros(connection, account, day) or 0, int((midnight - moment).total_seconds()) + 1)
+    day = day_of(now)
+    return Spent(day.name, _micros(connection, account, day.name) or 0, day.seconds_left)
 
 
 def _add(connection: Connection, account: str, day: str, micros: int) -> None:

@@ -1,12 +1,12 @@
 """Billing: what the attempts at one picture may have cost, at all workers that its request was sent to."""
 
-import math
-from datetime import UTC, datetime, timedelta
+import time
 
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.image_form import ImageUnknownToWorker
 from image_api.errors import ApiError, DeadlinePassed, Relayed, UnknownToWorker, WorkerNotConfigured, WorkerUnavailable
 from image_api.limits.errors import BudgetSpent
+from image_api.limits.utc_day import day_of
 from render_worker.contract import GenerateRequest, GenerateResult
 
 OVER_BUDGET = "over_budget"
@@ -76,14 +76,9 @@ class Billing:
 
 def in_budget_terms(error: ApiError) -> ApiError:
     """Return BudgetSpent for the error of a render worker that knows no engine which costs so little."""
-    return BudgetSpent(f"{TOO_LITTLE} {error}", seconds_of_day()) if error.body().code == OVER_BUDGET else error
-
-
-def seconds_of_day() -> int:
-    """Return in how many seconds the day of UTC ends."""
-    now = datetime.now(UTC)
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return math.ceil((midnight - now).total_seconds())
+    if error.body().code != OVER_BUDGET:
+        return error
+    return BudgetSpent(f"{TOO_LITTLE} {error}", day_of(time.time()).seconds_left)
 
 
 def billed_at_worker(error: ApiError) -> float | None:

@@ -35,7 +35,7 @@ class ChargedFlights:
         charge = waiter.payer.charge(request()) if waiter.payer else None  # it may ask Redis, so under no lock
         try:
             flight, joined = self._flights.join_or_start(key, request_id, make, deadline, waiter, charge)
-        except BaseException:
+        except BaseException:  # also if this greenlet is killed: nothing is made for the charge
             _refund(charge)
             raise
         if joined:  # one that has begun meanwhile

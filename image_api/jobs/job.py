@@ -12,7 +12,7 @@ FINAL: frozenset[JobStatus] = frozenset({"completed", "failed", "canceled"})
 """The statuses that a job keeps."""
 
 OF_A_KEY = "key-"
-"""How the owner begins whose jobs are an API key's, and with no AUTH either anybody else's who knows their ids."""
+"""How the owner of an API key's jobs begins: with AUTH=none, too, no other client may use them by their ids."""
 
 Json = Mapping[str, Any]
 

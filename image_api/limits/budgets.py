@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from image_api.errors import ApiError
-from render_worker.contract import GenerateRequest, GenerateResult
+from render_worker.contract import GenerateRequest
 
 
 class Reservation(Protocol):
@@ -55,37 +55,6 @@ class Budget:
     def reserve(self, request: GenerateRequest, name: str | None = None) -> Reservation:
         """Reserve what the picture may cost. Raises BudgetSpent if nothing that may make it costs so little."""
         return self.budgets.reserve(self.account, self.micros, request, name)
-
-
-class BudgetPayer:
-    """Pays for pictures of a budget alone, whose number was limited before: those of jobs."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-
-    def require(self, requests: list[GenerateRequest]) -> None:
-        """Raise BudgetSpent unless new pictures of these could all be paid for now."""
-        self._budget.require(requests)
-
-    def charge(self, request: GenerateRequest) -> "BudgetCharge":
-        """Reserve what one new picture may cost. Raises BudgetSpent if that exceeds the budget."""
-        return BudgetCharge(self._budget.reserve(request))
-
-
-class BudgetCharge:
-    """What one new picture was charged for, if its budget alone counts."""
-
-    def __init__(self, reservation: Reservation) -> None:
-        self._reservation = reservation
-        self.max_price: float | None = reservation.max_price
-
-    def settle(self, result: GenerateResult) -> None:
-        """Correct the charge by what the picture did cost."""
-        self._reservation.settle(result.cost)
-
-    def refund(self, cost: float | None = 0) -> None:
-        """Take the charge back, but for what was billed in vain."""
-        self._reservation.settle(cost)
 
 
 def billed_by(error: BaseException) -> float | None:

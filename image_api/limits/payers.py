@@ -1,6 +1,7 @@
 """Payers with limits: clients and the holders of keys, on whose limits new pictures count."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from image_api.limits.allowance import Allowance
 from image_api.limits.budgets import Budget, Budgets, Reservation
@@ -31,44 +32,61 @@ class LimitedPayer:
     def charge(self, request: GenerateRequest) -> Charge:
         """Charge one new picture. Raises RateLimited or BudgetSpent, with nothing charged, if that exceeds a limit."""
         units = units_of(request)
-        charged = self._limiter.charge(self._name, self._rates, units) if self._rates else None
-        try:
+        with self._charged(units) as charged:
             reservation = self._budget.reserve(request) if self._budget else None
-        except BaseException:
-            if charged:
-                charged.correct(0)
-            raise
-        return PictureCharge(units, charged, reservation)
+        return PictureCharge(reservation, charged, units)
 
     def charge_job(self, requests: Sequence[GenerateRequest]) -> "JobCharge | None":
         """Charge the new pictures of a job together; None if it has no rates. Its budget is charged as each is made.
 
         Raises as `charge`, also if the budget has nothing left for them now.
         """
-        charged = None
-        if requests and self._rates:
-            charged = self._limiter.charge(self._name, self._rates, sum(map(units_of, requests)))
-        try:
-            if requests and self._budget:
+        if not requests:
+            return None
+        with self._charged(sum(map(units_of, requests))) as charged:
+            if self._budget:
                 self._budget.require(requests)
-        except BaseException:
-            if charged:
-                charged.correct(0)
-            raise
         return JobCharge(units_of(requests[0]), charged) if charged else None
 
     def quotas(self) -> list[Quota]:
         """Return what is left of its rates."""
         return self._limiter.quotas(self._name, self._rates) if self._rates else []
 
+    @contextmanager
+    def _charged(self, units: int) -> Iterator[UnitsCharged | None]:
+        """Charge units, and yield that; None if there are no rates. They are taken back if the context raises."""
+        charged = self._limiter.charge(self._name, self._rates, units) if self._rates else None
+        try:
+            yield charged
+        except BaseException:  # also if this greenlet is killed: nothing is made for the charge
+            if charged:
+                charged.correct(0)
+            raise
+
+
+class BudgetPayer:
+    """Pays for pictures of a budget alone, whose number was limited before: those of jobs."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def require(self, requests: list[GenerateRequest]) -> None:
+        """Raise BudgetSpent unless new pictures of these could all be paid for now."""
+        self._budget.require(requests)
+
+    def charge(self, request: GenerateRequest) -> Charge:
+        """Reserve what one new picture may cost. Raises BudgetSpent if that exceeds the budget."""
+        return PictureCharge(self._budget.reserve(request))
+
 
 class PictureCharge:
-    """What one new picture was charged for."""
+    """What one new picture was charged for: of a budget, of rates, or of both."""
 
-    def __init__(self, units: int, charged: UnitsCharged | None, reservation: Reservation | None) -> None:
-        self._units = units
-        self._charged = charged
+    def __init__(self, reservation: Reservation | None, charged: UnitsCharged | None = None, units: int = 0) -> None:
+        """`charged` are the picture's `units`."""
         self._reservation = reservation
+        self._charged = charged
+        self._units = units
         self.max_price = reservation.max_price if reservation else None
 
     def settle(self, result: GenerateResult) -> None:

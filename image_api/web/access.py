@@ -48,8 +48,8 @@ def require_admin() -> None:
     """Raise Unauthorized or Forbidden unless the operator sends the request, or an admin; and as `require_scope`."""
     if has_token():
         return
-    if services().authenticator is None and current_account() is None and sent_key():
-        _become(_holder_of_key())  # which raises what is wrong with it
+    if services().authenticator is None and current_account() is None and (key := sent_key()):
+        _become(_holder_of(key))  # which raises what is wrong with it
     if services().authenticator is not None or current_account():
         require_scope(ADMIN)
     elif services().settings.worker_token is None:
@@ -82,23 +82,22 @@ def _identified() -> Account | None:
     """Return the account of the current request, from here on; None with AUTH=none and without a valid API key."""
     authenticator = services().authenticator
     if authenticator is None:
-        if sent_key():
+        if key := sent_key():
             try:
-                _become(_holder_of_key())
+                _become(_holder_of(key))
             except ApiError as error:  # what no address needs is as none if it is wrong
                 g.key_refusal = str(error)
     elif has_token():
         g.account = OPERATOR
     else:
         credential = sent_credential(authenticator.wanted)
-        its_kind = services().api_keys if is_key(credential) else authenticator
-        _become(its_kind.account_of(credential, g.client))
+        _become(_holder_of(credential) if is_key(credential) else authenticator.account_of(credential, g.client))
     return current_account()
 
 
-def _holder_of_key() -> Account:
-    """Return the account of the API key that the request has. Raises as Authenticator does."""
-    return services().api_keys.account_of(sent_key() or "", g.client)
+def _holder_of(key: str) -> Account:
+    """Return the account of an API key of the request. Raises as Authenticator does."""
+    return services().api_keys.account_of(key, g.client)
 
 
 def _become(account: Account) -> None:

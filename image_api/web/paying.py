@@ -5,7 +5,7 @@ The headers are those of the IETF's draft: https://datatracker.ietf.org/doc/draf
 
 from functools import lru_cache
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from image_api.auth.account import OPERATOR, SIGNED_LINK
 from image_api.limits.payers import LimitedPayer
@@ -13,9 +13,8 @@ from image_api.limits.rate_limiter import Quota
 from image_api.rates import Rate
 from image_api.services import services
 from image_api.web.access import current_account
+from image_api.web.client_address import address_id, is_local
 from image_api.web.disclosure import has_token
-from image_api.web.jobs.owner import UNKNOWN, is_local
-from image_api.web.trusted_proxies import CLIENT_ADDRESS
 
 POLICY, LEFT = "RateLimit-Policy", "RateLimit"
 
@@ -50,16 +49,8 @@ def _payer() -> LimitedPayer | None:
         return None
     if account and account is not SIGNED_LINK:
         return payers.of_client(account.id)
-    return None if is_local() else payers.of_client(_address())
-
-
-def _address() -> str:
-    """Return the name of a client without an account.
-
-    It is the same in all processes. All clients that cannot be told apart have one: those by a proxy that
-    TRUSTED_PROXIES does not name, and by a Unix socket.
-    """
-    return services().owner_ids.id_of(request.environ.get(CLIENT_ADDRESS)) or UNKNOWN
+    # Clients that cannot be told apart have one limit together.
+    return None if is_local() else payers.of_client(address_id())
 
 
 def _tell_quotas(response: Response) -> Response:

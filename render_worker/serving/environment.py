@@ -11,6 +11,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BeforeValidator,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -27,6 +28,21 @@ MAX_PORT = 65535
 NAMESPACES = re.compile(r"[^:*,]*[:*,].*")
 
 S = TypeVar("S", bound=BaseSettings)
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Return what commas separate, without the spaces around it; nothing between two commas counts for nothing."""
+    return tuple(part for each in text.split(",") if (part := each.strip()))
+
+
+def split_at_commas(value: object) -> object:
+    """Return a text as `comma_separated`, and whatever else a setting was given as it is: for a BeforeValidator."""
+    return comma_separated(value) if isinstance(value, str) else value
+
+
+def secrets_in(setting: SecretStr | None) -> tuple[str, ...]:
+    """Return the secrets that commas separate in a setting; none if it is unset."""
+    return comma_separated(setting.get_secret_value()) if setting else ()
 
 
 class EnvironmentSettings(BaseSettings):

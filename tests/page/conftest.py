@@ -51,6 +51,12 @@ def base_url(servers: Stack) -> str:
     return servers.api.url
 
 
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Open pages of the module's own service: the plugin's fixture keeps the address of the process's first test."""
+    return {**browser_context_args, "base_url": base_url}
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any], playwright: Playwright) -> dict[str, Any]:
     """Launch the browser that the render worker would: Playwright's own, else the system's."""

@@ -30,6 +30,19 @@ def shown(card: Locator) -> Locator:
     return picture
 
 
+def ask(page: Page, prompt: str) -> None:
+    """Have a picture made, whatever comes of it."""
+    prompt_field(page).fill(prompt)
+    make_button(page).click()
+
+
+def enter_key(page: Page, key: str) -> None:
+    """Give the page a credential."""
+    field = page.get_by_label("API key")
+    field.fill(key)
+    field.press("Control+Enter")
+
+
 def sheet_of_four(page: Page, prompt: str) -> tuple[Locator, Locator]:
     """Have a sheet made; return it and its cells, when all are there."""
     prompt_field(page).fill(prompt)
@@ -44,8 +57,7 @@ def sheet_of_four(page: Page, prompt: str) -> tuple[Locator, Locator]:
 def make(page: Page, prompt: str) -> Locator:
     """Have one picture made; return its card when the picture is there."""
     before = pictures(page).count()
-    prompt_field(page).fill(prompt)
-    make_button(page).click()
+    ask(page, prompt)
     expect(pictures(page)).to_have_count(before + 1)
     card = pictures(page).first
     shown(card)

@@ -9,7 +9,7 @@ from image_api.auth.api_key import hash_of, new_key
 from tests.end_to_end.conftest import TOKEN
 from tests.fakes.processes import api
 from tests.page.maker import failure
-from tests.page.person import make_button, pictures, prompt_field, shown
+from tests.page.person import ask, enter_key, pictures, shown
 
 RIGHT, OLD, READER, FEW = (new_key() for _ in range(4))
 ENTRIES = {
@@ -28,27 +28,10 @@ def base_url(servers):
         yield front.url
 
 
-@pytest.fixture(scope="session")
-def browser_context_args(browser_context_args, base_url):
-    """Open pages of this service: the plugin's own fixture keeps the address of the first test of the process."""
-    return {**browser_context_args, "base_url": base_url}
-
-
 @pytest.fixture
 def page(visit, watch):
     watch.expect("401|403|429")
     return visit()
-
-
-def enter(page, key: str) -> None:
-    field = page.get_by_label("API key")
-    field.fill(key)
-    field.press("Control+Enter")
-
-
-def ask(page, prompt: str) -> None:
-    prompt_field(page).fill(prompt)
-    make_button(page).click()
 
 
 def test_a_picture_is_made_and_shown_with_a_key(page):
@@ -57,7 +40,7 @@ def test_a_picture_is_made_and_shown_with_a_key(page):
     expect(field).to_be_focused()
     expect(field).to_have_accessible_description(re.compile("This service wants a key. Enter it here"))
     expect(failure(page, "a picture for a key")).to_contain_text("The service wants a key. Give it in the form")
-    enter(page, RIGHT)
+    enter_key(page, RIGHT)
     assert re.match("blob:", shown(pictures(page).first).get_attribute("src"))
     assert RIGHT not in page.url
     assert RIGHT not in page.evaluate("JSON.stringify(localStorage)")
@@ -65,34 +48,34 @@ def test_a_picture_is_made_and_shown_with_a_key(page):
 
 def test_a_wrong_key_is_asked_for_again(page):
     ask(page, "a picture for a wrong key")
-    enter(page, new_key())
+    enter_key(page, new_key())
     refusal = failure(page, "a picture for a wrong key").first
     expect(refusal).to_contain_text("did not accept this key. Give another one")
     expect(page.get_by_label("API key")).to_have_accessible_description(re.compile("did not accept this key"))
-    enter(page, RIGHT)
+    enter_key(page, RIGHT)
     shown(pictures(page).first)
 
 
 def test_an_expired_key_is_told_since_when(page):
     ask(page, "a picture for an old key")
-    enter(page, OLD)
+    enter_key(page, OLD)
     expect(failure(page, "a picture for an old key").first).to_contain_text("2020-01-02")
     expect(page.get_by_label("API key")).to_have_accessible_description(re.compile("did not accept this key"))
 
 
 def test_a_key_without_the_scope_is_told_why_and_another_one_is_tried(page):
     ask(page, "a picture for a reader")
-    enter(page, READER)
+    enter_key(page, READER)
     card = failure(page, "a picture for a reader").first
     expect(card).to_contain_text("lacks the scope generate")
     expect(card.get_by_role("button", name=re.compile("^Use "))).to_have_count(0)
-    enter(page, RIGHT)
+    enter_key(page, RIGHT)
     shown(pictures(page).first)
 
 
 def test_a_key_that_has_had_its_pictures_is_told_to_wait(page):
     ask(page, "a first picture of a few")
-    enter(page, FEW)
+    enter_key(page, FEW)
     shown(pictures(page).first)
     ask(page, "a second picture of a few")
     card = failure(page, "a second picture of a few")

@@ -20,12 +20,6 @@ def base_url(servers):
         yield front.url
 
 
-@pytest.fixture(scope="session")
-def browser_context_args(browser_context_args, base_url):
-    """Open pages of this service: the plugin's own fixture keeps the address of the first test of the process."""
-    return {**browser_context_args, "base_url": base_url}
-
-
 def test_it_makes_its_picture_without_a_key(visit, stack):
     page = visit(link("/generate", "prompt=a+signed%20boat&seed=3&model=automatic1111"))
     shown(pictures(page).first)

@@ -1,7 +1,8 @@
 """Whose budget the pictures of a job count on, each as it is made."""
 
 from image_api.jobs.job import Job
-from image_api.limits.budgets import Budget, BudgetPayer, Budgets
+from image_api.limits.budgets import Budget, Budgets
+from image_api.limits.payers import BudgetPayer
 
 
 def budget_of(job: Job, budgets: Budgets | None) -> Budget | None:

@@ -1,6 +1,7 @@
 """A webhook as Standard Webhooks (standardwebhooks.com) has it: the body, and the headers that sign it."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def body_of(delivery: Delivery, job: Job, *, api_prefix: str, simulated: bool) -
 class Signer:
     """Signs webhooks with each of the secrets, so that receivers can change from one to another."""
 
-    def __init__(self, secrets: list[str]) -> None:
+    def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = secrets
 
     def headers(self, message_id: str, body: str, seconds: float) -> dict[str, str]:

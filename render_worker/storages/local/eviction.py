@@ -1,7 +1,7 @@
 """The order of eviction from the full folder: fair between clients, within what is cheap and what is costly to remake.
 
 Pictures that are cheap to make again go first. Then the client whose pictures take most bytes gives its oldest one, the
-new picture's bytes included: a flood evicts what the flooding client itself had made, and no one else's.
+new picture's bytes included: a flood evicts what the flooding client itself had made, and no other's.
 """
 
 import heapq

@@ -3,7 +3,8 @@
 import pytest
 
 from image_api.services import services_of
-from image_api.web.jobs.owner import LOCAL, UNKNOWN, job_owner
+from image_api.web.client_address import UNKNOWN
+from image_api.web.jobs.owner import LOCAL, job_owner
 
 HOME = {"REMOTE_ADDR": "127.0.0.1"}
 

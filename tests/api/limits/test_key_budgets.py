@@ -15,8 +15,9 @@ from image_api.errors import ServiceBusy
 from image_api.jobs.database.database import Database
 from image_api.jobs.database.tables import spending
 from image_api.jobs.errors import DatabaseUnavailable
-from image_api.limits.budgets import Budget, BudgetPayer, billed_by
+from image_api.limits.budgets import Budget, billed_by
 from image_api.limits.errors import BudgetSpent
+from image_api.limits.payers import BudgetPayer
 from image_api.limits.prices import Prices
 from render_worker.contract import GenerateRequest, GenerateResult
 from tests.api.conftest import RESULT

@@ -13,7 +13,6 @@ import simple_websocket
 
 from image_api.auth.api_key import new_key
 from image_api.auth.signed_links import signed_pairs
-from image_api.jobs.migrations.migration import bring_up_to_date
 from tests.api.auth.keys import add, declared, store_at
 from tests.fakes.processes import Server
 from tests.hostile.arena import Arena, Verdict, attack
@@ -35,7 +34,6 @@ ATTEMPTS = 60
 def invented_keys(arena: Arena) -> Verdict:
     """400 invented API keys of one client at AUTH=keys: how many get in, and holders of keys, also at its address."""
     database = f"sqlite:///{arena.folder}/keys.db"
-    bring_up_to_date(database)
     with store_at(database) as store:
         known = add(store, "ann")
     own, entry = declared("ben")
@@ -100,7 +98,6 @@ def changed_links(arena: Arena) -> Verdict:
 def a_revoked_key(arena: Arena) -> Verdict:
     """A key that is revoked while its WebSocket is open: how many more pictures it gets a moment later."""
     database = f"sqlite:///{arena.folder}/keys.db"
-    bring_up_to_date(database)
     with store_at(database) as store:
         key = add(store, "ann")
     server = arena.behind(arena.stand_in(), AUTH="keys", DATABASE_URL=database)
