@@ -24,6 +24,7 @@ from render_worker.imaging.image_input import (
 )
 from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
+from render_worker.imaging.png_encoding import encode_png
 from render_worker.imaging.preview import preview_url
 from render_worker.imaging.source import is_picture
 from render_worker.imaging.texts import Texts
@@ -36,6 +37,7 @@ __all__ = [
     "Picture",
     "SentImage",
     "SourcePicture",
+    "encode_png",
     "file_within",
     "fitted",
     "is_picture",
