@@ -5,6 +5,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from render_worker.browser.errors import BrowserGone
+from render_worker.browser.launch_time import TYPICAL_SECONDS
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import TEXT_PARAMETERS, Capabilities
@@ -48,6 +49,9 @@ class PerchanceEngine(Engine):
             pool = await asyncio.to_thread(_import_pool)
             self._pool = self._pool or pool(self._settings)
         return self._pool
+
+    def seconds_to_start(self) -> float:
+        return self._pool.browser.launch_time.remaining if self._pool else TYPICAL_SECONDS
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
