@@ -88,6 +88,13 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
         le=8760,
         description="Hours for which an identical request gets the same picture from the cache; 0 disables it.",
     )
+    public_cache_seconds: int = Field(
+        0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds for which browsers and CDNs may keep the picture of an address with a seed, like"
+        " /generate.png?prompt=a+tree&seed=7; 0: they keep none.",
+    )
     redis_url: SecretStr | None = Field(
         None,
         description="Redis for the cache, shared by all processes, and for the queue of DISPATCH=celery; if unset, each"
