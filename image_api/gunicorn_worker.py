@@ -21,9 +21,9 @@ import gevent
 from gevent import socket
 from greenlet import greenlet
 from gunicorn.http.message import Request
-from gunicorn.workers.ggevent import GeventWorker
 
 from image_api.request_queue import RequestQueue
+from image_api.starting import StartingWorker
 from render_worker.serving.deadline import Deadline
 from render_worker.serving.error_responses import JsonErrorResponses
 from render_worker.serving.request_bodies import watch_body
@@ -158,7 +158,7 @@ class Connections:
         return (sock for sock in longest if not (wait is Wait.REQUEST and sock.has_unread))
 
 
-class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(JsonErrorResponses, StartingWorker):
     """gunicorn's gevent worker, a greenlet for each connection, with what it lacks.
 
     gunicorn's own waits without limit for what a client sends and reads, accepts no connection when its maximum is
@@ -172,10 +172,10 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
         self._sockets: dict[greenlet, ClientSocket] = {}
         self._idle: dict[greenlet, gevent.Timeout] = {}
 
-    def run(self) -> None:
-        """Serve until the process is to end."""
+    def load_wsgi(self) -> None:
+        """Load the application, while connections are accepted already."""
         self._queue = RequestQueue()  # of this process's hub, after the fork
-        super().run()
+        super().load_wsgi()
 
     def handle(self, listener: object, client: socket.socket, addr: object) -> None:
         """Serve a connection, in the greenlet that was made for it."""

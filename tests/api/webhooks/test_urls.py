@@ -187,7 +187,7 @@ def test_a_secret_is_not_in_the_settings_text():
 
 NOTHING_LOADED = f"""
 import sys
-from image_api import create_app
+from image_api.application import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
 app = create_app(Settings(webhook_secret={SECRET!r}, database_url="sqlite:////nowhere/jobs.db"))
