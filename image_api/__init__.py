@@ -48,6 +48,7 @@ from image_api.web import (
     signed_links,
     speculative_requests,
 )
+from image_api.web.application import Application
 from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
@@ -68,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings is None:
         CONFIGURATION.require()
         settings = load()
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.converters |= {"image_name": ImageNameConverter, "model_name": ModelNameConverter}
     is_own_path = app.url_map.bind("").allowed_methods
