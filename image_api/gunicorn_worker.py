@@ -23,8 +23,8 @@ from greenlet import greenlet
 from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response
-from gunicorn.workers.ggevent import GeventWorker
 
+from image_api.starting import StartingWorker
 from render_worker.serving.deadline import Deadline
 from render_worker.serving.error_responses import JsonErrorResponses
 from render_worker.serving.request_bodies import watch_body
@@ -194,7 +194,7 @@ class Connections:
         return (sock for sock in longest if not (wait is Wait.REQUEST and sock.has_unread))
 
 
-class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(JsonErrorResponses, StartingWorker):
     """gunicorn's gevent worker, a greenlet for each connection, with what it lacks.
 
     gunicorn's own waits without limit for what a client sends and reads, accepts no connection when its maximum is

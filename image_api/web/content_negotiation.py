@@ -8,6 +8,7 @@ from image_api.errors import SpeculativeRequest
 from image_api.generation.options import ONE_PICTURE, GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.generation.results import absolute_url
+from image_api.picture_formats import Variant
 from image_api.services import services
 from image_api.web.base64_json import embedding_response
 from image_api.web.client_connection import waiter
@@ -21,11 +22,12 @@ from image_api.web.picture_json import with_picture
 from image_api.web.picture_negotiation import encoded_picture, foreseen_types, negotiated_variant
 from image_api.web.pictures_response import pictures_response
 from image_api.web.pictures_stream import pictures_stream
+from image_api.web.public_cache import NEGOTIATED, is_conditional, keep, unchanged
 from image_api.web.responses import base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
 
-VARY = "Accept, Sec-Fetch-Dest"
+VARY = NEGOTIATED
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,8 @@ def negotiated_response(options: GenerationOptions) -> Response:
 
 def _generated_response(options: GenerationOptions) -> Response:
     base = base_url()  # first, so that a bad Host header costs no generation
+    if kept := _kept_response(options):
+        return kept
     generation = services().generation
     if response := generation.at_hand(options, g.request_id):
         current_payer()  # what is left of its limits is told with every response
@@ -90,6 +94,15 @@ def _generated_response(options: GenerationOptions) -> Response:
     return _http_response(response, base, options)
 
 
+def _kept_response(options: GenerationOptions) -> Response | None:
+    """Return 304 if the client has the cached picture that it would get, at no cost; else None."""
+    cached = services().generation.cached(options) if is_conditional(options) else None
+    if cached is None:
+        return None
+    variant = _variant_of(cached, options)
+    return unchanged(options, [cached], variant) if variant or options.format == "image" else None
+
+
 def _http_response(response: GenerationResponse, base: str, options: GenerationOptions) -> Response:
     """Return the picture's bytes, JSON with its URL and perhaps its bytes, or a redirect to it."""
     if options.embeds_picture:
@@ -97,7 +110,7 @@ def _http_response(response: GenerationResponse, base: str, options: GenerationO
     elif variant := _variant_response(response.result, base, options):
         http_response = variant
     elif options.format == "image":
-        http_response = file_response(response, base)
+        http_response = file_response(response, base, options)
     else:
         http_response = _url_response(response.result, base, options)
     http_response.headers["X-Cache"] = response.cache_status
@@ -134,6 +147,9 @@ def _head_response(options: GenerationOptions) -> Response:
     if mimetype is None:
         del response.headers["Content-Type"]
     response.automatically_set_content_length = False  # it would be that of no body
+    if cached and mimetype and mimetype.startswith("image/"):
+        variant = _variant_of(cached, options)
+        keep(response, options, [cached], variant if variant and variant.media_type == mimetype else None)
     return response
 
 
@@ -180,11 +196,16 @@ def _negotiates_picture(options: GenerationOptions) -> bool:
 
 def _variant_response(result: GenerateResult, base: str, options: GenerationOptions) -> Response | None:
     """Return the picture in the format that the client prefers; None if that is the stored one."""
-    if not _negotiates_picture(options) or not (variant := negotiated_variant(result, options)):
+    if not (variant := _variant_of(result, options)):
         return None
     lasts = services().generation.is_cacheable(options)
     file = encoded_picture(result, variant, kept=lasts)
-    return variant_response(result, file, variant.media_type, base, lasts=lasts) if file else None
+    return variant_response(result, file, variant, base, options, lasts=lasts) if file else None
+
+
+def _variant_of(result: GenerateResult, options: GenerationOptions) -> Variant | None:
+    """Return what the client gets the picture encoded as; None if it gets the stored file, its address or JSON."""
+    return negotiated_variant(result, options) if _negotiates_picture(options) else None
 
 
 def _embedding_response(response: GenerationResponse, base: str) -> Response:

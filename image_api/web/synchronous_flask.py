@@ -1,4 +1,4 @@
-"""The application class: Flask for synchronous functions alone."""
+"""Flask for synchronous functions alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 
 
-class Application(Flask):
+class SynchronousFlask(Flask):
     """Flask without its support for coroutines, of which this service has none.
 
     Flask would examine each view and each hook of every request for being one, which takes a thirtieth of the time of a
