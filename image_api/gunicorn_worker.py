@@ -210,14 +210,15 @@ class PatientWorker(JsonErrorResponses, StartingWorker):
         self._sockets: dict[greenlet, ClientSocket] = {}
         self._idle: dict[greenlet, gevent.Timeout] = {}
 
-    def load_wsgi(self) -> None:
-        """Load the application, while connections are accepted already."""
-        self._queue = RequestQueue()  # of this process's hub, after the fork
-        super().load_wsgi()
     def init_process(self) -> None:
         """Have responses be sent as GatheredResponse does, in this process alone."""
         wsgi.Response = GatheredResponse
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the application, while connections are accepted already."""
+        self._queue = RequestQueue()  # of this process's hub, after the fork
+        super().load_wsgi()
 
     def handle(self, listener: object, client: socket.socket, addr: object) -> None:
         """Serve a connection, in the greenlet that was made for it."""
