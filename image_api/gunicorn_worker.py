@@ -22,6 +22,7 @@ from gevent import socket
 from greenlet import greenlet
 from gunicorn.http.message import Request
 
+from image_api.request_queue import RequestQueue
 from image_api.starting import StartingWorker
 from render_worker.serving.deadline import Deadline
 from render_worker.serving.error_responses import JsonErrorResponses
@@ -31,6 +32,7 @@ ARRIVAL_SECONDS = 0.5  # for a request that is on its way when the shutdown begi
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 64 * 1024
 CLOSING_CONNECTIONS = 128  # beyond the maximum: these are served or just end
+HEALTH_CHECKS = ("/health", "/v1/health")  # a platform replaces what responds late to them
 MAX_EXAMINED = 64  # of the longest idle connections, to find one that has sent nothing
 
 
@@ -170,6 +172,11 @@ class PatientWorker(JsonErrorResponses, StartingWorker):
         self._sockets: dict[greenlet, ClientSocket] = {}
         self._idle: dict[greenlet, gevent.Timeout] = {}
 
+    def load_wsgi(self) -> None:
+        """Load the application, while connections are accepted already."""
+        self._queue = RequestQueue()  # of this process's hub, after the fork
+        super().load_wsgi()
+
     def handle(self, listener: object, client: socket.socket, addr: object) -> None:
         """Serve a connection, in the greenlet that was made for it."""
         current = gevent.getcurrent()
@@ -196,7 +203,12 @@ class PatientWorker(JsonErrorResponses, StartingWorker):
                 self._connections.set_wait(sock, None)
 
     def handle_request(self, listener_name: object, req: Request, sock: ClientSocket, addr: object) -> None:
-        """Respond to a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
+        """Respond to a request when it is its turn.
+
+        Its body, and each pause of a client that reads, may take `keepalive` seconds.
+        """
+        if req.path not in HEALTH_CHECKS:
+            self._queue.wait()
         if self._connections.exhausted:
             req.force_close()
         sock.settimeout(self.cfg.keepalive)
