@@ -82,17 +82,16 @@ def _identified() -> Account | None:
     """Return the account of the current request, from here on; None with AUTH=none and without a valid API key."""
     authenticator = services().authenticator
     if authenticator is None:
-        if key := sent_key():
-            try:
-                _become(_holder_of(key))
-            except ApiError as error:  # what no address needs is as none if it is wrong
-                g.key_refusal = str(error)
-    elif has_token():
+        try:
+            return _become(_holder_of(key)) if (key := sent_key()) else None
+        except ApiError as error:  # what no address needs is as none if it is wrong
+            g.key_refusal = str(error)
+            return None
+    if has_token():
         g.account = OPERATOR
-    else:
-        credential = sent_credential(authenticator.wanted)
-        _become(_holder_of(credential) if is_key(credential) else authenticator.account_of(credential, g.client))
-    return current_account()
+        return OPERATOR
+    credential = sent_credential(authenticator.wanted)
+    return _become(_holder_of(credential) if is_key(credential) else authenticator.account_of(credential, g.client))
 
 
 def _holder_of(key: str) -> Account:
@@ -100,7 +99,8 @@ def _holder_of(key: str) -> Account:
     return services().api_keys.account_of(key, g.client)
 
 
-def _become(account: Account) -> None:
-    """Make an account the request's, and the client that admission control knows."""
+def _become(account: Account) -> Account:
+    """Make an account the request's, and the client that admission control knows; return it."""
     g.account = account
     g.client = services().client_ids.id_of(account.id)
+    return account

@@ -33,6 +33,13 @@ class ApiHealth(ResponseModel):
     simulated: bool | None = None
 
 
+class StartingHealth(ResponseModel):
+    """That this tier is up, and still loads what answers everything else, which takes some seconds on a free plan."""
+
+    status: Literal["starting"] = "starting"
+    service: Literal["image-api"] = "image-api"
+
+
 class StyledHealth(ResponseModel):
     """That this tier is up, in the styled family's words."""
 

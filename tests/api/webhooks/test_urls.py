@@ -142,7 +142,9 @@ def test_an_invalid_origin_is_refused_at_start(origins):
     [SECRET, OTHER, f"{SECRET},{OTHER}", f" {SECRET} , {OTHER} ,", "whsec_" + base64.b64encode(b"x" * 24).decode()],
 )
 def test_which_secrets_are_accepted(secret):
-    assert Settings(webhook_secret=secret).webhook_secrets == [it.strip() for it in secret.split(",") if it.strip()]
+    assert Settings(webhook_secret=secret).webhook_secrets == tuple(
+        it.strip() for it in secret.split(",") if it.strip()
+    )
 
 
 @pytest.mark.parametrize(
