@@ -8,9 +8,11 @@ import contextlib
 import http.client
 import io
 import logging
+import select
 import socket
 from typing import Any
 
+from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationValueError
@@ -23,6 +25,8 @@ from render_worker.serving.deadline import Deadline
 
 BODY_SECONDS = 300.0  # of one body, unless its request has longer
 MAX_INTERIM_RESPONSES = 8  # responses of 1xx before the one that counts
+
+_poll: type[select.poll] = get_original("select", "poll")
 
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns of an invalid header with a traceback
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # DEBUG has URLs, whose queries have signatures
@@ -78,10 +82,19 @@ class _Response(http.client.HTTPResponse):
         return found
 
 
-class _Abortable:
+class _Guarded:
     """Registers a connection with its thread's Abort, if there is one, before it waits for the response."""
 
     sock: socket.socket | None
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether it can be used again: its server has neither closed it nor sent what nobody asked for."""
+        if self.sock is None:
+            return False
+        look = _poll()  # gevent's would switch greenlets, and nothing is waited for
+        look.register(self.sock, select.POLLIN)
+        return not look.poll(0)
 
     def getresponse(self) -> Any:
         if (abort := current_abort()) and self.sock:
@@ -89,13 +102,13 @@ class _Abortable:
         return super().getresponse()  # type: ignore[misc]  # HTTPConnection's
 
 
-class GuardedConnection(_Abortable, HTTPConnection):
+class GuardedConnection(_Guarded, HTTPConnection):
     """A guarded connection by http."""
 
     response_class = _Response
 
 
-class GuardedHTTPSConnection(_Abortable, HTTPSConnection):
+class GuardedHTTPSConnection(_Guarded, HTTPSConnection):
     """A guarded connection by https."""
 
     response_class = _Response
