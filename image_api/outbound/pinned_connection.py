@@ -65,7 +65,7 @@ class PinnedConnection(GuardedHTTPSConnection):
                 sock.setsockopt(*option)
             sock.settimeout(seconds or MIN_SECONDS)
             sock.connect(address)
-        except BaseException:
+        except BaseException:  # also if the greenlet is killed: a descriptor that is not closed is lost
             sock.close()
             raise
         sock.settimeout(self._seconds)

@@ -55,6 +55,8 @@ def _payer() -> LimitedPayer | None:
 
 def _tell_quotas(response: Response) -> Response:
     payer: LimitedPayer | None = g.get("payer")
+    if response.headers.get("Cache-Control", "").startswith("public"):  # for all clients, and not of this one
+        return response
     if payer and (quotas := payer.quotas()):
         response.headers.add(POLICY, ", ".join([_policy(it.rate) for it in quotas]))
         response.headers.add(LEFT, ", ".join([_left(it) for it in quotas]))

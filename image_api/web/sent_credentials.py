@@ -12,8 +12,8 @@ BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 IN_ADDRESS = frozenset({"api_key", "api-key", "apikey", "x-api-key", "key", "token", "access_token"})
 """Parameters in which other services take one."""
 # X-API-Key and api-key are those of clients that send no bearer token; the latter of OpenAI's for Azure.
-BEARER_HEADER, KEY_HEADERS = "HTTP_AUTHORIZATION", ("HTTP_X_API_KEY", "HTTP_API_KEY")
-OF_WSGI = (BEARER_HEADER, *KEY_HEADERS)
+HEADERS = ("Authorization", "X-API-Key", "API-Key")
+OF_WSGI = BEARER_HEADER, *KEY_HEADERS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS)
 SEVERAL = "This request has credentials that differ; send one alone."
 
 

@@ -1,5 +1,6 @@
 """Signed links at work: a request by one needs no credential, and its view sees the parameters that were signed."""
 
+import math
 import re
 import time
 from urllib.parse import unquote_to_bytes
@@ -12,6 +13,7 @@ from image_api.auth.signed_links import EXPIRES, SIGNATURE, verify
 from image_api.generation.options import query_pairs
 from image_api.services import services
 from image_api.web.access import current_account
+from image_api.web.current import current_request
 from image_api.web.pages.error_page import error_page
 from image_api.web.pages.html_pages import is_navigation, prefers_page
 
@@ -33,9 +35,15 @@ def is_signed() -> bool:
     return current_account() is SIGNED_LINK
 
 
+def link_seconds() -> float:
+    """Return for how many seconds the signed link of the current request is valid yet; infinite if there is none."""
+    expires: float = g.get("link_expires", math.inf)
+    return expires - time.time()
+
+
 def _accept_link() -> Response | None:
     """Give a request by a valid link its account. Raises InvalidLink, or returns its page, if the link is not valid."""
-    query: bytes = request.query_string
+    query: bytes = current_request().query_string
     if not MAY_BE_SIGNED.search(query) or request.endpoint not in SIGNABLE or request.method not in METHODS:
         return None
     pairs = query_pairs(query)
@@ -48,6 +56,7 @@ def _accept_link() -> Response | None:
             return error_page(error)
         raise
     g.account = SIGNED_LINK
+    g.link_expires = int(dict(pairs)[EXPIRES])
     _remove_own(query)
     return None
 

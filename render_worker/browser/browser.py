@@ -15,6 +15,7 @@ from playwright.async_api import BrowserContext, Page, Playwright, Request, Resp
 from playwright.async_api import Error as BrowserError
 
 from render_worker.browser.chromium_sandbox import HUNG, ChromiumSandbox, SandboxMode
+from render_worker.browser.launch_time import LaunchTime
 from render_worker.browser.processes import CHILD, Child, kill_descendants
 from render_worker.browser.scratch import Scratch, sweep
 
@@ -61,6 +62,7 @@ class Browser:
         self._launching: asyncio.Task[Chromium] | None = None
         self._scratch: Scratch | None = None
         self._driver = Child()
+        self.launch_time = LaunchTime()
         self.launches = 0
         self.failure: str | None = None
 
@@ -91,6 +93,13 @@ class Browser:
         return await asyncio.shield(self._launching)
 
     async def _launch(self) -> Chromium:
+        self.launch_time.begin()
+        try:
+            return await self._launch_twice()
+        finally:
+            self.launch_time.end(launched=self._chromium is not None)
+
+    async def _launch_twice(self) -> Chromium:
         try:
             return await self._launch_once()
         except BrowserGone as gone:

@@ -84,7 +84,8 @@ class GeneratedImage:
 
 class Engine(ABC):
     """Makes pictures. Override `generate`, and `edit` if it honours `image`; `check` if it needs settings,
-    `capabilities_of` if its models differ; `start`, `stop` and `health` if it keeps something.
+    `capabilities_of` if its models differ; `start`, `stop` and `health` if it keeps something, `seconds_to_start` if
+    that takes long.
 
     All of it runs on the runtime's loop. Failures are raised as an EngineError with its code, or as ServiceBlocked if
     the service refuses further requests. Cancelling `generate` must cancel the work at the service too.
@@ -129,6 +130,10 @@ class Engine(ABC):
 
     async def stop(self) -> None:
         """Release everything."""
+
+    def seconds_to_start(self) -> float:
+        """Return the seconds for which what `start` prepares is likely to take yet; 0 if it is there, or not begun."""
+        return 0.0
 
     def check(self) -> None:
         """Raise EngineNotConfigured if the engine's own settings or packages are missing."""

@@ -54,7 +54,7 @@ class Attempt:
         """Return the deadline for acquiring a slot: the attempt's minus 1.5 x p90, unless it is the last candidate."""
         if self.deadline is None or not self.fallbacks:
             return self.deadline
-        return self.deadline.later_by(-self.candidate.making_seconds * RESERVE)
+        return self.deadline.later_by(-self.candidate.slot_seconds * RESERVE)
 
     def fallback_message(self) -> str | None:
         """Return what the client is told at the beginning of a fallback; None if this is the first attempt."""
@@ -102,5 +102,5 @@ def _deadline(selection: Selection, remaining: float) -> Deadline | None:
     fallbacks = selection.remaining
     if not fallbacks:
         return Deadline.after(remaining - min(CLEAN_UP_SECONDS, remaining / 10))
-    needed = sum(candidate.making_seconds * RESERVE + SAVING_SECONDS for candidate in fallbacks)
+    needed = sum(candidate.slot_seconds * RESERVE + SAVING_SECONDS for candidate in fallbacks)
     return Deadline.after(max(remaining - needed, remaining / (len(fallbacks) + 1)))

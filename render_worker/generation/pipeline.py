@@ -186,7 +186,7 @@ class Pipeline:
 
     def _record_timeout(self, attempt: Attempt, timeout: PhaseTimeout, begun: float) -> bool:
         """Count the timeout in the circuit breaker only if the engine had at least its p90; return whether it had."""
-        had_enough = time.monotonic() - begun >= attempt.candidate.making_seconds
+        had_enough = time.monotonic() - begun >= attempt.candidate.slot_seconds
         if had_enough:
             self.selector.breakers[attempt.engine.name].record_failure(timeout)
             self._latencies.add_outcome(attempt.engine.name, success=False)

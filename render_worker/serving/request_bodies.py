@@ -104,7 +104,7 @@ class RequestBody:
         except NoMoreData:
             self.failed = True
             raise IncompleteBody from None
-        except Exception:
+        except Exception:  # whatever broke it off, the rest of the body must not be read as the next request
             self.failed = True
             raise
 

@@ -38,6 +38,9 @@ class PerchanceEngine(Engine):
     async def stop(self) -> None:
         await self._pool.stop()
 
+    def seconds_to_start(self) -> float:
+        return self._pool.browser.launch_time.remaining
+
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
             if INLINE_SETTING.search(text):
