@@ -86,6 +86,8 @@ class _Guarded:
     """Registers a connection with its thread's Abort, if there is one, before it waits for the response."""
 
     sock: socket.socket | None
+    _head: bytes | None = None
+    """What waits to be sent with the first piece of the body: the head of the request that is being sent."""
 
     @property
     def is_connected(self) -> bool:
@@ -96,7 +98,24 @@ class _Guarded:
         look.register(self.sock, select.POLLIN)
         return not look.poll(0)
 
+    def endheaders(self, *arguments: Any, **options: Any) -> None:
+        """Keep the head for `send` or `getresponse`: in one packet with the body it wakes the server once."""
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]  # HTTPConnection's
+        self._head = b""
+        super().endheaders(*arguments, **options)  # type: ignore[misc]  # HTTPConnection's
+
+    def send(self, data: Any) -> None:
+        """Send a part of a request."""
+        if self._head == b"":
+            self._head = data
+            return
+        head, self._head = self._head, None
+        super().send(head + data if head else data)  # type: ignore[misc]  # HTTPConnection's
+
     def getresponse(self) -> Any:
+        if self._head:
+            self.send(b"")
         if (abort := current_abort()) and self.sock:
             abort.register(self.sock)
         return super().getresponse()  # type: ignore[misc]  # HTTPConnection's
