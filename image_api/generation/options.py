@@ -23,6 +23,7 @@ from render_worker.contract import (
     Recipe,
     Within,
     alternative_text,
+    is_none,
     is_side,
     size_of,
 )
@@ -120,7 +121,7 @@ class GenerationOptions(Recipe):
         None,
         description="one PNG, JPEG or WebP picture that comes by POST: as a file of multipart/form-data, or in JSON as"
         " base64 or a data URL; no address is fetched",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """What the picture begins with."""
     previews: bool = Field(False, description="true or false; previews come in event streams")
