@@ -93,17 +93,13 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Have the master process collect garbage again."""
+    """Have garbage collected again, but not of what both processes share: the collector's marks would copy it."""
+    gc.freeze()
     gc.enable()
 
 
-def pre_fork(server, worker):
-    """Keep the garbage collector away from what both processes share: its marks would copy it."""
-    gc.freeze()
-
-
 def post_fork(server, worker):
-    """Collect no garbage until the application is loaded."""
+    """Have no garbage collected until the application is loaded."""
     gc.disable()
 
 
