@@ -2,7 +2,7 @@
 
 import sys
 
-from image_api import create_app
+from image_api.application import create_app
 
 app = create_app()
 

@@ -74,7 +74,7 @@ class LocalEngine:
 async def running(models: Path, default: str, **settings: Any) -> AsyncIterator[LocalEngine]:
     """Start an engine with the models of a folder; it is stopped at the end."""
     given = {"default_model_id": default, "model_cache_dir": models, "lora_dir": models / "loras", **settings}
-    engine = DiffusersEngine(DiffusersSettings(_env_file=None, **given))
+    engine = DiffusersEngine(DiffusersSettings(**given))
     await engine.start()
     try:
         yield LocalEngine(engine)

@@ -1,11 +1,10 @@
 """The settings of authentication: the part of this tier's settings that decides who may use it."""
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address
 from image_api.key_entries import KeyEntry, entries_of
@@ -35,7 +34,7 @@ class AuthSettings(EnvironmentSettings):
         description="Secrets of signed links, of 32 characters at least, separated by commas: the first signs, all"
         " verify. If unset, one is made in the jobs' database when it is first needed.",
     )
-    admin_accounts: Annotated[tuple[str, ...], NoDecode] = Field(
+    admin_accounts: tuple[str, ...] = Field(
         (),
         description="Accounts of the Hub, by name, that may delete pictures, load models and LoRAs, and see the details"
         " of /ready, as the holder of WORKER_TOKEN may; separated by commas. It needs AUTH=huggingface.",

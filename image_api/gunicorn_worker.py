@@ -21,8 +21,9 @@ import gevent
 from gevent import socket
 from greenlet import greenlet
 from gunicorn.http.message import Request
-from gunicorn.workers.ggevent import GeventWorker
 
+from image_api.request_queue import RequestQueue
+from image_api.starting import StartingWorker
 from render_worker.serving.deadline import Deadline
 from render_worker.serving.error_responses import JsonErrorResponses
 from render_worker.serving.request_bodies import watch_body
@@ -31,6 +32,7 @@ ARRIVAL_SECONDS = 0.5  # for a request that is on its way when the shutdown begi
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 64 * 1024
 CLOSING_CONNECTIONS = 128  # beyond the maximum: these are served or just end
+HEALTH_CHECKS = ("/health", "/v1/health")  # a platform replaces what responds late to them
 MAX_EXAMINED = 64  # of the longest idle connections, to find one that has sent nothing
 
 
@@ -156,7 +158,7 @@ class Connections:
         return (sock for sock in longest if not (wait is Wait.REQUEST and sock.has_unread))
 
 
-class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(JsonErrorResponses, StartingWorker):
     """gunicorn's gevent worker, a greenlet for each connection, with what it lacks.
 
     gunicorn's own waits without limit for what a client sends and reads, accepts no connection when its maximum is
@@ -169,6 +171,11 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
         self.worker_connections += CLOSING_CONNECTIONS
         self._sockets: dict[greenlet, ClientSocket] = {}
         self._idle: dict[greenlet, gevent.Timeout] = {}
+
+    def load_wsgi(self) -> None:
+        """Load the application, while connections are accepted already."""
+        self._queue = RequestQueue()  # of this process's hub, after the fork
+        super().load_wsgi()
 
     def handle(self, listener: object, client: socket.socket, addr: object) -> None:
         """Serve a connection, in the greenlet that was made for it."""
@@ -196,7 +203,12 @@ class PatientWorker(JsonErrorResponses, GeventWorker):  # type: ignore[misc]  # 
                 self._connections.set_wait(sock, None)
 
     def handle_request(self, listener_name: object, req: Request, sock: ClientSocket, addr: object) -> None:
-        """Respond to a request; its body, and each pause of a client that reads, may take `keepalive` seconds."""
+        """Respond to a request when it is its turn.
+
+        Its body, and each pause of a client that reads, may take `keepalive` seconds.
+        """
+        if req.path not in HEALTH_CHECKS:
+            self._queue.wait()
         if self._connections.exhausted:
             req.force_close()
         sock.settimeout(self.cfg.keepalive)

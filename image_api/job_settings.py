@@ -2,10 +2,8 @@
 
 import base64
 import re
-from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
 
 from image_api.database_url import engine_url
 from render_worker.serving.environment import EnvironmentSettings, secrets_in
@@ -65,7 +63,7 @@ class JobSettings(EnvironmentSettings):
         description="Secret that signs webhooks (Standard Webhooks): whsec_ and 24 to 64 bytes in base64; several,"
         " separated by commas, all sign. If unset, webhook_url is refused.",
     )
-    webhook_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    webhook_origins: tuple[str, ...] = Field(
         (),
         description="SSRF guard: origins, like http://hooks:9000, that webhooks may be sent to besides public https"
         " hosts.",

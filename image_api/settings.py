@@ -1,10 +1,9 @@
 """The settings of this tier, read from the environment here alone: upper-case variables of the same names."""
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import NoDecode
 
 from image_api.addresses import is_address, worker_addresses
 from image_api.allowed_hosts import AllowedHosts
@@ -89,6 +88,13 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
         le=8760,
         description="Hours for which an identical request gets the same picture from the cache; 0 disables it.",
     )
+    public_cache_seconds: int = Field(
+        0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds for which browsers and CDNs may keep the picture of an address with a seed, like"
+        " /generate.png?prompt=a+tree&seed=7; 0: they keep none.",
+    )
     redis_url: SecretStr | None = Field(
         None,
         description="Redis for the cache, shared by all processes, and for the queue of DISPATCH=celery; if unset, each"
@@ -106,10 +112,10 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
         " celery puts it into the queue of the Celery workers, which needs REDIS_URL.",
     )
 
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: tuple[str, ...] = Field(
         ("*",), description="CORS: origins, like https://pictures.example, whose pages may send requests; * means any."
     )
-    picture_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    picture_origins: tuple[str, ...] = Field(
         (),
         description="SSRF guard: origins, like http://minio:9000, that may be fetched besides public https hosts.",
     )
@@ -118,12 +124,12 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
     )
     render_external_url: str | None = Field(None, description="The same, as Render sets it.")
     render: str | None = Field(None, description="Set by Render on its instances, whose disks are not kept.")
-    trusted_proxies: Annotated[int | tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: int | tuple[str, ...] = Field(
         0,
         description="Reverse proxies whose X-Forwarded headers are trusted: networks, addresses, loopback, private and"
         " cloudflare, separated by commas; or their number.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: tuple[str, ...] = Field(
         ("*",),
         description="Protection from DNS rebinding: hosts, like pictures.example or *.pictures.example, that a request"
         " may name; * means any.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from image_api import create_app
+from image_api.application import create_app
 from image_api.generation.options import GenerationOptions
 from image_api.jobs.job_json import JobView
 from image_api.settings import Settings

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from image_api.settings import Settings as ApiSettings
 from local import api_tables, error_table, sizes_table
@@ -15,6 +14,7 @@ from render_worker.contract import SizeBounds
 from render_worker.engines import ENGINES
 from render_worker.engines.base import Engine
 from render_worker.engines.settings import ContentSettings, EngineSettings
+from render_worker.serving.environment import EnvironmentSettings
 from render_worker.setting_types import SettingsPart
 from render_worker.settings import CoreSettings
 from render_worker.settings import Settings as WorkerSettings
@@ -105,7 +105,7 @@ def heading(part: type[SettingsPart]) -> str:
     return f"{part.title}: {', '.join(f'`{name}`' for name, row in STORAGES.items() if issubclass(row.settings, part))}"
 
 
-def declared_by(part: type[BaseSettings]) -> dict[str, FieldInfo]:
+def declared_by(part: type[EnvironmentSettings]) -> dict[str, FieldInfo]:
     """Return the settings that a class itself declares."""
     own = inspect.get_annotations(part)
     return {name: field for name, field in part.model_fields.items() if name in own}

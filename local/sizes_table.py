@@ -109,7 +109,7 @@ def outcome(engine: Engine, recipe: Recipe) -> str:
 
 def _table(name: str, examples: tuple[Example, ...]) -> str:
     load, settings = ENGINES[name].load(), ENGINES[name].settings
-    engines = [(load(settings(_env_file=None, **example.settings)), example.model) for example in examples]
+    engines = [(load(settings(**example.settings)), example.model) for example in examples]
     rows = [_row(asked, [outcome(engine, _recipe(asked, model)) for engine, model in engines]) for asked in ASKED]
     head = _cells(["asked for", *(example.title for example in examples)])
     return "\n".join((f"### `{name}`", "", head, "|---" * (len(examples) + 1) + "|", *rows))

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 from render_worker.serving.environment import EnvironmentSettings, split_at_commas
 
@@ -41,7 +40,7 @@ Url = Annotated[str, AfterValidator(_address)]
 """An http or https address, without a slash at its end."""
 Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]
 """Scheme, host and port; `*.` in front of the host means any subdomain."""
-Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(split_at_commas), AfterValidator(_without_duplicates)]
+Listed = Annotated[tuple[T, ...], BeforeValidator(split_at_commas), AfterValidator(_without_duplicates)]
 """Values separated by commas, each of them once."""
 
 
@@ -51,7 +50,7 @@ class SettingsPart(EnvironmentSettings):
     An empty variable counts as unset. `Settings` inherits every part, so no two parts may declare the same field.
     """
 
-    model_config = SettingsConfigDict(defer_build=True)
+    model_config = ConfigDict(defer_build=True)
 
     title: ClassVar[str]
     """The heading of its table in docs/settings.md."""

@@ -6,7 +6,7 @@ from flask import Flask, abort, current_app, request
 
 from sandbox.control import control
 from sandbox.registry import STAND_INS
-from sandbox.settings import Settings
+from sandbox.settings import load
 from sandbox.state import SandboxState
 from sandbox.upload_host import uploads
 
@@ -16,7 +16,7 @@ LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
 def create_app() -> Flask:
     """Return an application that plays everything; a restart or POST /sandbox/reset clears it."""
     app = Flask(__name__, static_folder=None)
-    settings = Settings()
+    settings = load()
     app.config["UPLOAD_PORT"] = str(settings.sandbox_upload_port)
     app.config["HUB_FOLDER"] = settings.sandbox_hub_folder
     app.extensions["sandbox"] = SandboxState(list(STAND_INS.values()))

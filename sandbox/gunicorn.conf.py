@@ -1,9 +1,9 @@
 """gunicorn's settings for the sandbox: `gunicorn -c sandbox/gunicorn.conf.py`."""
 
-from sandbox.settings import Settings
+from sandbox.settings import load
 
 wsgi_app = "sandbox.app:create_app()"
-settings = Settings()
+settings = load()
 # Loopback only: a client that reaches it decides what it answers.
 bind = [f"127.0.0.1:{port}" for port in (settings.sandbox_port, settings.sandbox_upload_port)]
 workers = 1  # its memory is one process's

@@ -9,7 +9,7 @@ from pydantic import Field
 from sandbox.pictures import SPOILED, SPOILED_BY_CHANCE, Spoiled, handed_out, pictures
 from sandbox.replies import hang
 from sandbox.scenario import Scenario
-from sandbox.settings import Settings
+from sandbox.settings import load
 from sandbox.stand_in import Faults, StandIn
 from sandbox.state import state
 
@@ -35,7 +35,7 @@ STAND_IN = StandIn(
 
 def upload_origin() -> str:
     """Return the origin of the upload host."""
-    return f"http://127.0.0.1:{Settings().sandbox_upload_port}"
+    return f"http://127.0.0.1:{load().sandbox_upload_port}"
 
 
 @uploads.get("/<name>.jpeg")

@@ -1,7 +1,7 @@
 """The options of one generation: what a client of /generate can ask for, in a query or in a body."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, Field, InstanceOf, PlainSerializer, WithJsonSchema
@@ -149,21 +149,23 @@ class GenerationOptions(Recipe):
 
     def recipe(self) -> Recipe:
         """Return the recipe alone, in the style; with output_format=auto without the quality, which is a variant's."""
-        left_out = {"output_compression"} if self.output_format == "auto" else set()
-        return Recipe(**self.in_style().model_dump(include=RECIPE_FIELDS - left_out))
+        return Recipe(**self._recipe_fields())
 
-    def request(self, request_id: str, seconds: float, max_price: float | None = None) -> GenerateRequest:
-        """Return what a render worker is asked for, within so many seconds and US dollars."""
+    def request(self, request_id: str, seconds: float) -> GenerateRequest:
+        """Return what a render worker is asked for, within so many seconds."""
         return GenerateRequest(
-            **self.recipe().model_dump(),
+            **self._recipe_fields(),
             request_id=request_id,
             timeout_seconds=max(seconds, MIN_TIMEOUT_SECONDS),
             within=self.within,
             prefer=self.prefer,
-            max_price=max_price,
             previews=True if self.previews else None,
             as_size=True if self.size else None,
         )
+
+    def _recipe_fields(self) -> dict[str, Any]:
+        left_out = {"output_compression"} if self.output_format == "auto" else set()
+        return self.in_style().model_dump(include=RECIPE_FIELDS - left_out)
 
     def as_asked(self, result: GenerateResult) -> GenerateResult:
         """Return the result of an equal request in the words of this one, which may have asked for the same size by
@@ -255,6 +257,12 @@ class GenerationOptions(Recipe):
         """Return the options of a query string, and those that the address fixes. Raises InvalidField as `parse`."""
         pairs = query_pairs(query)
         return cls.parse([*(pair for pair in pairs if pair[0] not in fixed), *fixed.items()])
+
+
+def bounded(request: GenerateRequest, seconds: float, max_price: float | None) -> GenerateRequest:
+    """Return a request with so many seconds left, and for so many US dollars at most."""
+    left = max(seconds, MIN_TIMEOUT_SECONDS)
+    return request.model_copy(update={"timeout_seconds": left, "max_price": max_price})
 
 
 def query_pairs(query: bytes) -> list[tuple[str, str]]:

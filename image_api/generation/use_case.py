@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from image_api.admission import Admission, Waiter
 from image_api.dispatch.base import Dispatch
@@ -14,7 +14,7 @@ from image_api.generation.cancellation import Cancellations
 from image_api.generation.charged_flights import ChargedFlights
 from image_api.generation.flight import Flight, Make
 from image_api.generation.older_workers import send_to_any_version
-from image_api.generation.options import GenerationOptions
+from image_api.generation.options import GenerationOptions, bounded
 from image_api.generation.picture_records import PictureRecords
 from image_api.generation.process_coalescing import ProcessCoalescing
 from image_api.generation.progress_stream import (
@@ -202,9 +202,9 @@ class Generation:
         deadline: Deadline,
         recorded: bool,
     ) -> GenerationStream:
-        make = self._maker(options, request_id, waiter)
+        request = cache(partial(options.request, request_id, deadline.remaining))  # once, for its charge and its flight
+        make = self._maker(options, request, waiter)
         shared_key = self._shared_key(options)
-        request = partial(options.request, request_id, deadline.remaining)
         start = partial(self._charged_flights.join_or_start, shared_key, request_id, request, make, deadline, waiter)
         while True:
             flight, joined = start()
@@ -227,16 +227,16 @@ class Generation:
                 if not joined or error.body().code != BudgetSpent.code:  # of the budget of another client
                     raise
 
-    def _maker(self, options: GenerationOptions, request_id: str, waiter: Waiter) -> Make:
-        """Return what generates the picture of a flight, and keeps it."""
+    def _maker(self, options: GenerationOptions, request: Callable[[], GenerateRequest], waiter: Waiter) -> Make:
+        """Return what generates the picture of a flight by that request of the options, and keeps it."""
 
         def make(flight: Flight) -> GenerateResult:
             def send(request: GenerateRequest) -> GenerateResult:
                 ways = (flight.report, waiter.client, flight.abort, options.image)
                 return self._dispatch.generate(request, *ways, repeated=waiter.repeated)
 
-            request = options.request(request_id, flight.deadline.remaining, flight.max_price)
-            result, seconds = send_to_any_version(send, request)
+            its_request = bounded(request(), flight.deadline.remaining, flight.max_price)
+            result, seconds = send_to_any_version(send, its_request)
             flight.abort.check()
             return self.keep(options, result, seconds)
 

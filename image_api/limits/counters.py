@@ -1,17 +1,16 @@
 """Counters of units by payer and window, in the memory of this process or in Redis."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from image_api.rates import Rate
+from render_worker.serving.deadline import Clock
 
 if TYPE_CHECKING:
     from limits.storage import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One window of a payer's rate. It begins with the clock's, so that a window of a day is a day of UTC."""
 
     payer: str
@@ -30,13 +29,68 @@ class Window:
         return self.begins + self.rate.seconds
 
     @property
+    def time(self) -> tuple[float, float]:
+        """Return when it begins and ends."""
+        return self.begins, self.ends
+
+    @property
     def key(self) -> str:
         """Return the name of its counter."""
         return f"{self.payer}/{self.rate.amount}/{self.rate.seconds}/{self.begins:.0f}"
 
 
-class Counters:
-    """Counters in a storage of the library `limits`, which forgets them when their windows are over.
+class Counters(Protocol):
+    """Counters of windows, which are forgotten when their windows are over."""
+
+    def used(self, windows: Iterable[Window]) -> list[int]:
+        """Return how many units of each window are used."""
+
+    def add(self, windows: Iterable[Window], units: int) -> list[int]:
+        """Add units to windows, also beyond their rates, and return how many are used; a negative number takes back."""
+
+    def take(self, windows: Sequence[Window], units: int) -> list[int]:
+        """Add units to all windows unless that exceeds one of them. Return how many were used of each before."""
+
+
+class MemoryCounters:
+    """Counters in the memory of this process. One thread at a time.
+
+    Those of the library `limits` are not used: each change there begins a thread, which looks at all counters.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """`clock` returns seconds since the epoch."""
+        self._clock = clock
+        self._by_time: dict[tuple[float, float], dict[Window, int]] = {}
+        """The counters of all payers by the time of their window, so that they are forgotten together."""
+
+    def used(self, windows: Iterable[Window]) -> list[int]:
+        return [self._by_time.get(window.time, {}).get(window, 0) for window in windows]
+
+    def add(self, windows: Iterable[Window], units: int) -> list[int]:
+        return [self._add(window, units) for window in windows]
+
+    def take(self, windows: Sequence[Window], units: int) -> list[int]:
+        before = self.used(windows)
+        if not exceeded(windows, before, units):
+            self.add(windows, units)
+        return before
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_time.values()))
+
+    def _add(self, window: Window, units: int) -> int:
+        if window.time not in self._by_time:
+            now = self._clock()
+            self._by_time = {time: counts for time, counts in self._by_time.items() if time[1] > now}
+            self._by_time[window.time] = {}
+        counts = self._by_time[window.time]
+        counts[window] = max(0, counts.get(window, 0) + units)
+        return counts[window]
+
+
+class RedisCounters:
+    """Counters in a storage of the library `limits`, which all processes share.
 
     Its strategies are not used: they count what they refuse, and take nothing back.
     """
@@ -45,11 +99,12 @@ class Counters:
         self._storage = storage
 
     def used(self, windows: Iterable[Window]) -> list[int]:
-        """Return how many units of each window are used."""
         return [max(0, self._storage.get(window.key)) for window in windows]
 
-    def take(self, windows: list[Window], units: int) -> list[int]:
-        """Add units to all windows unless that exceeds one of them. Return how many were used of each before."""
+    def add(self, windows: Iterable[Window], units: int) -> list[int]:
+        return [self._storage.incr(window.key, window.rate.seconds, units) for window in windows]
+
+    def take(self, windows: Sequence[Window], units: int) -> list[int]:
         before = self.used(windows)
         if exceeded(windows, before, units):
             return before  # without a moment in which others would be refused for what is taken back again
@@ -57,10 +112,6 @@ class Counters:
         if exceeded(windows, before, units):  # another process was faster
             self.add(windows, -units)
         return before
-
-    def add(self, windows: Iterable[Window], units: int) -> list[int]:
-        """Add units to windows, also beyond their rates, and return how many are used; a negative number takes back."""
-        return [self._storage.incr(window.key, window.rate.seconds, units) for window in windows]
 
 
 def exceeded(windows: Iterable[Window], used: Iterable[int], units: int) -> list[Window]:

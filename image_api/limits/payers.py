@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 from image_api.limits.allowance import Allowance
 from image_api.limits.budgets import Budget, Budgets, Reservation
@@ -10,6 +11,8 @@ from image_api.limits.payer import Charge
 from image_api.limits.rate_limiter import Quota, RateLimiter, UnitsCharged
 from image_api.rates import SECONDS, Rate
 from render_worker.contract import GenerateRequest, GenerateResult
+
+MAX_MEMOISED = 1024  # allowances of keys
 
 
 class LimitedPayer:
@@ -132,9 +135,14 @@ class Payers:
 
     def of_key(self, account: str, allowance: Allowance) -> LimitedPayer | None:
         """Return the payer of a key's account; None if its key has no limits."""
-        counted = ((allowance.per_minute, SECONDS["minute"]), (allowance.per_day, SECONDS["day"]))
-        rates = [Rate(amount, seconds) for amount, seconds in counted if amount is not None]
+        rates = _rates_of(allowance)
         budget = None
         if self._budgets and allowance.budget is not None:
             budget = Budget(self._budgets, account, allowance.budget)
         return LimitedPayer(self._limiter, account, rates, budget) if rates or budget else None
+
+
+@lru_cache(maxsize=MAX_MEMOISED)
+def _rates_of(allowance: Allowance) -> tuple[Rate, ...]:
+    counted = ((allowance.per_minute, SECONDS["minute"]), (allowance.per_day, SECONDS["day"]))
+    return tuple(Rate(amount, seconds) for amount, seconds in counted if amount is not None)

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from image_api.limits.counters import Counters, Window, exceeded
+from image_api.limits.counters import Counters, MemoryCounters, RedisCounters, Window, exceeded
 from image_api.limits.errors import RateLimited, TooManyAtOnce
 from image_api.rates import Rate
 from render_worker.serving.deadline import Clock
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """What is left of one rate of a payer."""
 
     rate: Rate
@@ -41,16 +40,16 @@ class SharedCounting:
 class RateLimiter:
     """Counts units by payer, in Redis if there is one, else in this process alone. Thread-safe.
 
-    As long as Redis does not respond each process counts for itself, from 0 on. The library is loaded at first use.
+    As long as Redis does not respond each process counts for itself, from 0 on.
     """
 
     def __init__(self, shared: SharedCounting | None = None, clock: Clock = time.time) -> None:
         """`clock` returns seconds since the epoch."""
         self._shared = shared
         self._clock = clock
-        self._lock = threading.Lock()  # of the memory's counters: the library's own leave a gap
-        self._own: Counters | None = None
-        self._in_redis: Counters | None = None
+        self._in_memory = MemoryCounters(clock)
+        self._lock = threading.Lock()  # of those
+        self._in_redis: RedisCounters | None = None
 
     def charge(self, payer: str, rates: Sequence[Rate], units: int) -> "UnitsCharged":
         """Charge units. Raises RateLimited, with nothing charged, if they would exceed a rate."""
@@ -75,8 +74,7 @@ class RateLimiter:
 
     def add(self, windows: Sequence[Window], units: int) -> None:
         """Add units to those windows that have not ended, also beyond their rates; a negative number takes back."""
-        current = [window for window in windows if window.ends > self._clock()]
-        if current and units:
+        if units and (current := [window for window in windows if window.ends > self._clock()]):
             self._count(lambda counters: counters.add(current, units))
 
     def _windows(self, payer: str, rates: Sequence[Rate]) -> list[Window]:
@@ -96,19 +94,12 @@ class RateLimiter:
     def _count(self, count: Callable[[Counters], list[int]]) -> list[int]:
         """Return what `count` returns of the counters in Redis, or of those in memory if it does not respond."""
         if shared := self._shared:
-            in_redis = self._in_redis = self._in_redis or Counters(shared.open_storage())
+            in_redis = self._in_redis = self._in_redis or RedisCounters(shared.open_storage())
             counted = shared.breaker.call(lambda: count(in_redis), None)
             if counted is not None:
                 return counted
         with self._lock:
-            return count(self._in_memory())
-
-    def _in_memory(self) -> Counters:
-        if self._own is None:
-            from limits.storage import MemoryStorage  # 25 ms of CPU and 3 MiB
-
-            self._own = Counters(MemoryStorage())
-        return self._own
+            return count(self._in_memory)
 
 
 class UnitsCharged:

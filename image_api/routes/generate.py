@@ -43,7 +43,7 @@ routes = Blueprint("generate", __name__)
     {200: MADE, 202: ACCEPTED, 204: RESUMED_TO_END, 302: LED, 304: UNCHANGED, 403: INVALID_LINK},
     query=GenerationOptions,
     without=frozenset({"image", "strength"}),
-    request_headers=("Last-Event-ID", "Prefer", "Idempotency-Key"),
+    request_headers=("Last-Event-ID", "Prefer", "Idempotency-Key", "If-None-Match"),
     errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, *SUBMITTING, *LINKS),
     more=f"{STREAM} {ASYNC} {SIGNED}",
 )
@@ -55,10 +55,10 @@ def by_query() -> Response:
 
 @routes.get("/generate.<any(png, jpg, jpeg, webp):ending>")
 @describe(
-    {200: FILE, 204: RESUMED_TO_END, 403: INVALID_LINK},
+    {200: FILE, 204: RESUMED_TO_END, 304: UNCHANGED, 403: INVALID_LINK},
     query=GenerationOptions,
     without=frozenset({"format", "output_format", "response_format", "image", "strength"}),
-    request_headers=("Last-Event-ID",),
+    request_headers=("Last-Event-ID", "If-None-Match"),
     errors=(*MAKING, *OPENING, *STREAMING, *SPECULATION, *LINKS, 404),
     more=SIGNED,
 )

@@ -13,6 +13,7 @@ from image_api.web.api_answers import (
     SIGNED,
     SPECULATION,
     TYPES,
+    UNCHANGED,
 )
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
 from image_api.web.sheet import sheet_json, sheet_options, sheet_response
@@ -33,9 +34,11 @@ routes = Blueprint("sheet", __name__)
             (*PICTURE_HEADERS, *PAGE_HEADERS),
         ),
         302: Answer("A redirect to the sheet, to a client that shows pictures alone.", {}, ("Location",)),
+        304: UNCHANGED,
         403: INVALID_LINK,
     },
     query=SheetOptions,
+    request_headers=("If-None-Match",),
     errors=(*MAKING, *OPENING, *SPECULATION, *LINKS),
     more=SIGNED,
 )
@@ -53,10 +56,12 @@ def as_json() -> Response:
             {**dict.fromkeys(TYPES), HTML: None},
             (*PICTURE_HEADERS, *PAGE_HEADERS),
         ),
+        304: UNCHANGED,
         403: INVALID_LINK,
     },
     query=SheetOptions,
     without=frozenset({"response_format"}),
+    request_headers=("If-None-Match",),
     errors=(*MAKING, *OPENING, *SPECULATION, *LINKS, 404),
     more=SIGNED,
 )

@@ -10,6 +10,7 @@ import { text } from "./texts.js";
 /** @typedef {import("./options.js").Options} Options */
 
 const KEY = "API_KEY";
+const TO_FILE = ["--fail-with-body", "-o", "picture.png"]; // an error is no picture: curl's status says so
 const COPIED_MS = 2000;
 
 /**
@@ -78,11 +79,11 @@ function readable(query) {
 
 function curl(options, fields) {
   const bearer = key() ? [`-H "Authorization: Bearer $${KEY}"`] : [];
-  const head = ["curl", "-o", "picture.png", ...bearer];
+  const head = ["curl", ...TO_FILE, ...bearer];
   if (!options.image) return [...head, shell(pictureAddress(fields))].join(" ");
   const texts = Object.entries(fields).map(([name, value]) => `--form-string ${shell(`${name}=${value}`)}`);
   const file = `-F ${shell(`image=@${formPath(options.image.name)}`)}`;
-  const format = Number(fields.n) > 1 ? head.filter((word) => !["-o", "picture.png"].includes(word)) : head;
+  const format = Number(fields.n) > 1 ? head.filter((word) => !TO_FILE.includes(word)) : head;
   const wanted = format === head ? ["--form-string 'format=image'"] : [];
   return [...format, ...texts, ...wanted, file, shell(new URL("generate", ROOT).href)].join(" ");
 }

@@ -5,7 +5,7 @@ from flask import g
 from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
 from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
 from image_api.errors import ApiError
-from image_api.services import services
+from image_api.services import Services, services
 from image_api.web.disclosure import has_token
 from image_api.web.sent_credentials import is_key, sends_credential, sent_credential, sent_key
 
@@ -49,7 +49,7 @@ def require_admin() -> None:
     if has_token():
         return
     if services().authenticator is None and current_account() is None and (key := sent_key()):
-        _become(_holder_of(key))  # which raises what is wrong with it
+        _become_holder(key)  # which raises what is wrong with it
     if services().authenticator is not None or current_account():
         require_scope(ADMIN)
     elif services().settings.worker_token is None:
@@ -82,25 +82,28 @@ def _identified() -> Account | None:
     """Return the account of the current request, from here on; None with AUTH=none and without a valid API key."""
     authenticator = services().authenticator
     if authenticator is None:
-        if key := sent_key():
-            try:
-                _become(_holder_of(key))
-            except ApiError as error:  # what no address needs is as none if it is wrong
-                g.key_refusal = str(error)
-    elif has_token():
+        try:
+            return _become_holder(key) if (key := sent_key()) else None
+        except ApiError as error:  # what no address needs is as none if it is wrong
+            g.key_refusal = str(error)
+            return None
+    if has_token():
         g.account = OPERATOR
-    else:
-        credential = sent_credential(authenticator.wanted)
-        _become(_holder_of(credential) if is_key(credential) else authenticator.account_of(credential, g.client))
-    return current_account()
+        return OPERATOR
+    credential = sent_credential(authenticator.wanted)
+    if is_key(credential):
+        return _become_holder(credential)
+    return _become(authenticator.account_of(credential, g.client), services())
 
 
-def _holder_of(key: str) -> Account:
-    """Return the account of an API key of the request. Raises as Authenticator does."""
-    return services().api_keys.account_of(key, g.client)
+def _become_holder(key: str) -> Account:
+    """Make the account of an API key the request's, and return it. Raises as Authenticator does."""
+    its = services()
+    return _become(its.api_keys.account_of(key, g.client), its)
 
 
-def _become(account: Account) -> None:
-    """Make an account the request's, and the client that admission control knows."""
+def _become(account: Account, its: Services) -> Account:
+    """Make an account the request's, and the client that admission control knows; return it."""
     g.account = account
-    g.client = services().client_ids.id_of(account.id)
+    g.client = its.client_ids.id_of(account.id)
+    return account

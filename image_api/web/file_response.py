@@ -6,37 +6,43 @@ from urllib.parse import quote
 from flask import Response, g, request
 
 from image_api.errors import PictureDeleted, PictureUnavailable
+from image_api.generation.options import GenerationOptions
 from image_api.generation.progress_stream import GenerationResponse
 from image_api.generation.results import absolute_url
+from image_api.picture_formats import Variant
 from image_api.remote_pictures import PictureContent
 from image_api.services import services
 from image_api.web.bodies import content_response
 from image_api.web.client_connection import waiter
 from image_api.web.file_names import file_names
+from image_api.web.public_cache import keep
 from image_api.web.speculative_requests import is_for_preview, refuse_preview
 from render_worker.contract import IMAGE_TYPES, GenerateResult
 
 ENDINGS = {mimetype: f".{ending}" for ending, mimetype in {**IMAGE_TYPES, "avif": "image/avif"}.items()}
 
 
-def file_response(response: GenerationResponse, base: str) -> Response:
+def file_response(response: GenerationResponse, base: str, options: GenerationOptions) -> Response:
     """Return the picture's bytes; Content-Location has the URL at which it is stored."""
     result, content = open_or_regenerate(response)
     http_response = content_response(content, 200, result.content_type)
     http_response.headers["Cache-Control"] = "no-store"
     _describe(http_response, result, base)
+    keep(http_response, options, [result])
     return http_response
 
 
-def variant_response(result: GenerateResult, file: bytes, media_type: str, base: str, *, lasts: bool) -> Response:
+def variant_response(
+    result: GenerateResult, file: bytes, variant: Variant, base: str, options: GenerationOptions, *, lasts: bool
+) -> Response:
     """Return the bytes of a picture in another format than the stored one.
 
     If an identical request gets the same picture (`lasts`), the response has an ETag by which clients may keep it.
     """
-    http_response = Response(file, mimetype=media_type)
+    http_response = Response(file, mimetype=variant.media_type)
     http_response.headers["Cache-Control"] = "no-cache" if lasts else "no-store"
     _describe(http_response, result, base)
-    if lasts:
+    if not keep(http_response, options, [result], variant) and lasts:
         http_response.add_etag()
         http_response.make_conditional(request)
     return http_response

@@ -26,9 +26,9 @@ def register(app: Flask) -> None:
 
 def current_payer() -> LimitedPayer | None:
     """Return the payer of the current request; None if its pictures count on no limits."""
-    if "payer" not in g:
-        g.payer = _payer()
-    payer: LimitedPayer | None = g.payer
+    payer: LimitedPayer | bool | None = g.get("payer", False)
+    if isinstance(payer, bool):  # it was not looked up yet
+        payer = g.payer = _payer()
     return payer
 
 
@@ -55,6 +55,8 @@ def _payer() -> LimitedPayer | None:
 
 def _tell_quotas(response: Response) -> Response:
     payer: LimitedPayer | None = g.get("payer")
+    if response.headers.get("Cache-Control", "").startswith("public"):  # for all clients, and not of this one
+        return response
     if payer and (quotas := payer.quotas()):
         response.headers.add(POLICY, ", ".join([_policy(it.rate) for it in quotas]))
         response.headers.add(LEFT, ", ".join([_left(it) for it in quotas]))

@@ -3,7 +3,9 @@
 An address needs one unless OPEN_FAMILIES or OPEN_VIEWS has its view: a new one is closed until it is added there.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache, partial
 
 from flask import Flask, request
 
@@ -34,11 +36,13 @@ def register(app: Flask) -> None:
     app.before_request(_authorize if services_of(app).authenticator else _authorize_holder)
 
 
+@cache
 def needs_credential(endpoint: str) -> bool:
     """Return whether the view of an endpoint needs a credential, unless AUTH=none."""
     return endpoint not in CHECKED_VIEWS and checks_credential(endpoint)
 
 
+@cache
 def checks_credential(endpoint: str) -> bool:
     """Return whether the view of an endpoint refuses a wrong credential, unless AUTH=none."""
     return endpoint not in OPEN_VIEWS and endpoint.rpartition(".")[0] not in OPEN_FAMILIES
@@ -52,31 +56,41 @@ def _authorize_holder() -> None:
 
 def _authorize() -> None:
     """Raise as `require_scope` unless the request has the scopes that its address needs."""
-    if request.url_rule is None or request.method == "OPTIONS":  # a preflight carries no credential
+    endpoint = request.endpoint
+    if endpoint is None or request.method == "OPTIONS":  # a preflight carries no credential
         return
-    if _is_open():
-        _identify_admin()
+    if _is_open(endpoint):
+        _identify_admin(endpoint)
         return
-    if request.endpoint in ADMIN_VIEWS:
-        require_admin()
-    elif request.blueprint in JOB_FAMILIES and request.endpoint != SUBMISSION:
-        require_scope(JOBS, ADMIN)
-    else:
-        if request.endpoint == SUBMISSION:
-            require_scope(JOBS)
-        require_scope(GENERATE)
+    _check_of(endpoint)()
 
 
-def _is_open() -> bool:
-    endpoint = request.endpoint or ""
+@cache
+def _check_of(endpoint: str) -> Callable[[], None]:
+    """Return what raises unless the request may be served by the view of an endpoint that needs a credential."""
+    if endpoint in ADMIN_VIEWS:
+        return require_admin
+    if endpoint == SUBMISSION:
+        return _require_scopes_of_submission
+    if endpoint.rpartition(".")[0] in JOB_FAMILIES:
+        return partial(require_scope, JOBS, ADMIN)
+    return partial(require_scope, GENERATE)
+
+
+def _require_scopes_of_submission() -> None:
+    require_scope(JOBS)
+    require_scope(GENERATE)
+
+
+def _is_open(endpoint: str) -> bool:
     if not needs_credential(endpoint):
         return not (checks_credential(endpoint) and sends_credential())
     return endpoint == "generate.by_query" and shows_window()  # its script sends the credential
 
 
-def _identify_admin() -> None:
+def _identify_admin(endpoint: str) -> None:
     """Find out whether an admin asks for what shows more to one; any other credential is as none."""
-    if request.endpoint in DISCLOSING and sends_credential():
+    if endpoint in DISCLOSING and sends_credential():
         with suppress(ApiError):
             if services().settings.admin_accounts or sent_key():
                 require_scope(ADMIN)

@@ -12,7 +12,8 @@ BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 IN_ADDRESS = frozenset({"api_key", "api-key", "apikey", "x-api-key", "key", "token", "access_token"})
 """Parameters in which other services take one."""
 # X-API-Key and api-key are those of clients that send no bearer token; the latter of OpenAI's for Azure.
-OF_WSGI = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_API_KEY")
+HEADERS = ("Authorization", "X-API-Key", "API-Key")
+OF_WSGI = BEARER_HEADER, *KEY_HEADERS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS)
 SEVERAL = "This request has credentials that differ; send one alone."
 
 
@@ -32,7 +33,7 @@ def sent_key() -> str | None:
 
     Raises InvalidCredential if it has two.
     """
-    keys = [it for it in _all_sent() if is_key(it)] if sends_credential() else []
+    keys = [it for it in _all_sent() if is_key(it)]
     if len(keys) > 1:
         raise InvalidCredential(SEVERAL)
     return keys[0] if keys else None
@@ -62,6 +63,9 @@ def is_credential_in_address() -> bool:
 
 
 def _all_sent() -> set[str]:
-    header, *keys = (request.environ.get(name, "").strip(" \t") for name in OF_WSGI)
-    found = BEARER.fullmatch(header)
-    return {it for it in (found[1] if found else "", *keys) if it}
+    environ = request.environ
+    sent = {environ[name].strip(" \t") for name in KEY_HEADERS if name in environ}
+    if found := BEARER.fullmatch(environ.get(BEARER_HEADER, "").strip(" \t")):
+        sent.add(found[1])
+    sent.discard("")
+    return sent

@@ -9,7 +9,7 @@ from flask import Response, g, request
 from image_api.contact_sheet import ContactSheet, UnreadablePicture
 from image_api.errors import ApiError, PictureUnavailable
 from image_api.generation.progress_stream import GenerationResponse
-from image_api.picture_formats import release_memory
+from image_api.picture_formats import Variant, release_memory
 from image_api.services import services
 from image_api.web.base64_json import pictures_json
 from image_api.web.batch import Batch, Outcome, Pictures
@@ -19,6 +19,7 @@ from image_api.web.disclosure import visible_error
 from image_api.web.file_response import disposition, tell_ignored
 from image_api.web.pages.link_previews import preview_page
 from image_api.web.pictures_response import cache_status, indexed_results, result_of
+from image_api.web.public_cache import is_conditional, keep, unchanged
 from image_api.web.responses import base_url
 from image_api.web.schemas.openai import parameter_named
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
@@ -65,6 +66,8 @@ def sheet_response(options: SheetOptions, ending: str, mimetype: str) -> Respons
     if is_for_preview() or request.method == "HEAD":
         return _costless(options, mimetype)
     base = base_url()  # first, so that a bad Host header costs no generation
+    if kept := _kept_sheet(options, mimetype):
+        return kept
     options, pictures = _generated(options)
     response = Response(_composed(options, pictures, mimetype), mimetype=mimetype)
     pictures.log_failures()
@@ -76,7 +79,18 @@ def sheet_response(options: SheetOptions, ending: str, mimetype: str) -> Respons
             response.headers["X-Seed"] = str(seed)
     tell_ignored(response, (name for it in pictures.made.values() for name in it.result.ignored or ()))
     response.headers.set("Content-Disposition", "inline", **disposition(options.prompt, seed, f"-sheet.{ending}"))
+    if not (pictures.errors or options.seed_drawn):
+        keep(response, options, [it.result for _, it in sorted(pictures.made.items())], Variant(mimetype))
     return response
+
+
+def _kept_sheet(options: SheetOptions, mimetype: str) -> Response | None:
+    """Return 304 if the client has the sheet of the cached pictures, at no cost; else None."""
+    if options.seed_drawn or not is_conditional(options):
+        return None
+    cached = [services().generation.cached(it) for it in options.series()]
+    results = [it for it in cached if it]
+    return unchanged(options, results, Variant(mimetype)) if len(results) == len(cached) else None
 
 
 def sheet_url(options: SheetOptions, ending: str, base: str) -> str:

@@ -1,5 +1,6 @@
 """Signed links at work: a request by one needs no credential, and its view sees the parameters that were signed."""
 
+import math
 import re
 import time
 from urllib.parse import unquote_to_bytes
@@ -33,6 +34,12 @@ def is_signed() -> bool:
     return current_account() is SIGNED_LINK
 
 
+def link_seconds() -> float:
+    """Return for how many seconds the signed link of the current request is valid yet; infinite if there is none."""
+    expires: float = g.get("link_expires", math.inf)
+    return expires - time.time()
+
+
 def _accept_link() -> Response | None:
     """Give a request by a valid link its account. Raises InvalidLink, or returns its page, if the link is not valid."""
     query: bytes = request.query_string
@@ -48,6 +55,7 @@ def _accept_link() -> Response | None:
             return error_page(error)
         raise
     g.account = SIGNED_LINK
+    g.link_expires = int(dict(pairs)[EXPIRES])
     _remove_own(query)
     return None
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator
-from pydantic_settings import NoDecode
 
 MICROS = 1_000_000  # of a US dollar
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -46,5 +45,5 @@ def _amounts(value: object) -> object:
     return found
 
 
-Amounts = Annotated[dict[str, int], NoDecode, BeforeValidator(_amounts)]
+Amounts = Annotated[dict[str, int], BeforeValidator(_amounts)]
 """Micro-dollars by the names of engines, given as `openai=2.00,replicate=1` in US dollars."""

@@ -203,7 +203,8 @@ class Recipe(Fields):
         The recipe's own seed stays, and so does a random one if the engine does not return the seed that it used.
         """
         used = seed if seed is not None and 0 <= seed <= MAX_SEED and self.seed < 0 else self.seed
-        return Recipe(**{**self.model_dump(include=set(Recipe.model_fields)), "seed": used})
+        recipe = self if type(self) is Recipe else Recipe(**self.model_dump(include=set(Recipe.model_fields)))
+        return recipe.model_copy(update={"seed": used})
 
     @property
     def size_required(self) -> bool:

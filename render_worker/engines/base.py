@@ -3,16 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from render_worker.contract import EngineHealth, Phase, Recipe, Size
 from render_worker.engines.capabilities import SIZE_PARAMETERS, Capabilities, requested
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
-from render_worker.imaging import SourcePicture
 from render_worker.optional_packages import missing_package
 from render_worker.sizes import SizePlan
+
+if TYPE_CHECKING:
+    from render_worker.imaging import SourcePicture
 
 
 class Reporter(Protocol):
@@ -84,7 +86,8 @@ class GeneratedImage:
 
 class Engine(ABC):
     """Makes pictures. Override `generate`, and `edit` if it honours `image`; `check` if it needs settings,
-    `capabilities_of` if its models differ; `start`, `stop` and `health` if it keeps something.
+    `capabilities_of` if its models differ; `start`, `stop` and `health` if it keeps something, `seconds_to_start` if
+    that takes long.
 
     All of it runs on the runtime's loop. Failures are raised as an EngineError with its code, or as ServiceBlocked if
     the service refuses further requests. Cancelling `generate` must cancel the work at the service too.
@@ -130,6 +133,10 @@ class Engine(ABC):
     async def stop(self) -> None:
         """Release everything."""
 
+    def seconds_to_start(self) -> float:
+        """Return the seconds for which what `start` prepares is likely to take yet; 0 if it is there, or not begun."""
+        return 0.0
+
     def check(self) -> None:
         """Raise EngineNotConfigured if the engine's own settings or packages are missing."""
 
@@ -168,7 +175,7 @@ class Engine(ABC):
         The recipe asks for nothing that `capabilities_of` leaves out.
         """
 
-    async def edit(self, recipe: Recipe, image: SourcePicture, report: Reporter) -> GeneratedImage:
+    async def edit(self, recipe: Recipe, image: "SourcePicture", report: Reporter) -> GeneratedImage:
         """Make one picture that begins with an image, as `generate` does; only asked if it honours `image`."""
         raise NotImplementedError
 

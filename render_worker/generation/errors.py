@@ -1,7 +1,7 @@
 """The errors of the selection, and of what a picture shows."""
 
 from render_worker.contract import ErrorBody
-from render_worker.errors import ContentRefused, WorkerError
+from render_worker.errors import ContentRefused, EngineError, WorkerError
 
 
 class TooSlow(WorkerError):
@@ -17,6 +17,14 @@ class TooSlow(WorkerError):
 
     def body(self, request_id: str | None = None) -> ErrorBody:
         return super().body(request_id).model_copy(update={"expected_seconds": self.expected_seconds})
+
+
+class EngineStarting(EngineError):
+    """Why model=auto passes over an engine that still starts, as Perchance's browser does: another one is sooner."""
+
+    code = "engine_starting"
+    status = 503
+    hint = "Ask again in a moment."
 
 
 class NsfwRefused(ContentRefused):

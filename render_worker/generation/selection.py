@@ -28,6 +28,8 @@ class Candidate:
     """The engine's p90, or a rough idea of it before the first picture."""
     waiting_seconds: float
     """Until it is likely to have a free slot."""
+    starting_seconds: float = 0.0
+    """Until what it needs is likely to have started, as a browser; 0 if it has."""
     price: float | None = None
     """US dollars that the picture costs at most; None if that is not known."""
     prefer: Preference | None = None
@@ -48,9 +50,19 @@ class Candidate:
         return -self.engine.quality_of(AUTO) if self.prefer == "quality" else 0
 
     @property
+    def slot_seconds(self) -> float:
+        """Return the seconds from its slot to its picture."""
+        return self.starting_seconds + self.making_seconds
+
+    @property
     def expected_seconds(self) -> int:
         """Return the seconds until the picture is there, waiting included."""
-        return math.ceil(self.waiting_seconds + self.making_seconds)
+        return math.ceil(self.waiting_seconds + self.slot_seconds)
+
+    def is_sooner_than(self, other: "Candidate") -> bool:
+        """Return whether its picture is expected before that of one which still starts, at no price and no loss."""
+        is_equal = self.price == 0 and bool(self.missed) == bool(other.missed)
+        return is_equal and not self.starting_seconds and self.expected_seconds < other.expected_seconds
 
     def recipe(self, request: Recipe) -> Recipe:
         """Return the request without what is left out."""
@@ -95,21 +107,31 @@ class Selection:
         candidates: Sequence[Candidate],
         unavailable: Iterable[CandidateFailure] = (),
         expense: Expense | None = None,
+        deferred: CandidateFailure | None = None,
     ) -> None:
-        """Select `candidates`, of which there is at least one; `unavailable` cannot be attempted now."""
+        """Select `candidates`, of which there is at least one; `unavailable` cannot be attempted now.
+
+        `deferred`: the one of the candidates that ranks first, and is not attempted first, and why.
+        """
         self.request = request
         self.expense = expense or Expense(request.max_price)
         """What the attempts may have been billed."""
         self.started = time.monotonic()
         self._remaining = deque(candidates)
         self._unavailable = tuple(unavailable)
+        self._deferred = deferred
         self._failed: list[CandidateFailure] = []
         self.is_single = len(candidates) == 1 and not self._unavailable
         """Whether no other engine comes into question at all."""
 
     def next_candidate(self) -> Candidate | None:
         """Return the candidate to attempt next; None if the selection is over."""
-        return None if self.is_final or not self._remaining else self._remaining.popleft()
+        if self.is_final or not self._remaining:
+            return None
+        candidate = self._remaining.popleft()
+        if self._deferred and candidate is self._deferred.candidate:
+            self._deferred = None
+        return candidate
 
     @property
     def is_final(self) -> bool:
@@ -127,8 +149,8 @@ class Selection:
 
     @property
     def last_failure(self) -> CandidateFailure | None:
-        """Return the failure of the attempt before; None if there is none."""
-        return self._failed[-1] if self._failed else None
+        """Return why the candidate before is not asked: it failed, or is deferred; None if there is none."""
+        return self._failed[-1] if self._failed else self._deferred
 
     @property
     def is_admitted(self) -> bool:
@@ -156,7 +178,8 @@ class Selection:
 
     @property
     def _failures(self) -> list[CandidateFailure]:
-        return [*self._unavailable, *self._failed]
+        deferred = [self._deferred] if self._deferred else []
+        return [*self._unavailable, *deferred, *self._failed]
 
 
 def _is_final(error: WorkerError) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from render_worker.budgets.budgets import Budgets
 from render_worker.budgets.expense import Expense
 from render_worker.circuit_breaker import CircuitBreaker
-from render_worker.contract import AUTO, KEEPING_ENGINE_NAMES, EngineHealth, GenerateRequest, Model, Recipe
+from render_worker.contract import AUTO, KEEPING_ENGINE_NAMES, EngineHealth, GenerateRequest, Model, Preference, Recipe
 from render_worker.engines.base import Engine
 from render_worker.engines.loadable import ModelNotEnabled
 from render_worker.errors import EngineError, EngineNotConfigured, InvalidParameter, WorkerError
 from render_worker.generation.admission import Admission
-from render_worker.generation.errors import TooSlow
+from render_worker.generation.errors import EngineStarting, TooSlow
 from render_worker.generation.latency import Latencies, seconds_to_turn
 from render_worker.generation.selection import (
     Candidate,
@@ -113,7 +113,8 @@ class EngineSelector:
         if request.within is not None:
             available, slow = _split_by_time(available, unavailable, request.within)
             unavailable += slow
-        return Selection(request, available, unavailable, expense)
+        available, deferred = _without_start(available, request.prefer)
+        return Selection(request, available, unavailable, expense, deferred)
 
     def _candidate(self, engine: Engine, request: GenerateRequest, preference: int = 0) -> Candidate:
         making = self._latencies.p90(engine.name) or engine.typical_seconds
@@ -125,7 +126,8 @@ class EngineSelector:
         left_out = engine.cannot_honour(request)
         missed = missed_names(request, left_out)
         price = self._price(engine, without(request, left_out))
-        return Candidate(engine, left_out, missed, preference, making, waiting, price, request.prefer)
+        starting = engine.seconds_to_start()
+        return Candidate(engine, left_out, missed, preference, making, waiting, starting, price, request.prefer)
 
     def _price(self, engine: Engine, recipe: Recipe) -> float | None:
         """Return what the recipe's picture costs at most, in US dollars; None if that is not known."""
@@ -244,6 +246,23 @@ def _split_by_time(
         too_slow.fallback_from = failures_but(unavailable, fastest)
         raise too_slow
     return fitting, [CandidateFailure(candidate, too_slow) for candidate in candidates if candidate not in fitting]
+
+
+def _without_start(
+    candidates: list[Candidate], prefer: Preference | None
+) -> tuple[list[Candidate], CandidateFailure | None]:
+    """Return the candidates, and the first one as deferred if it still starts, and another one is expected sooner.
+
+    That other one comes first then. A client that prefers quality waits for the start.
+    """
+    first = candidates[0]
+    if not first.starting_seconds or prefer == "quality":
+        return candidates, None
+    sooner = next((it for it in candidates if it.is_sooner_than(first)), None)
+    if sooner is None:
+        return candidates, None
+    deferred = CandidateFailure(first, EngineStarting(f"{first.engine.name} still starts."))
+    return [sooner, *(it for it in candidates if it is not sooner)], deferred
 
 
 def _too_slow(fastest: Candidate, within: float) -> TooSlow:

@@ -1,6 +1,7 @@
 """Settings that are read from the environment: what both tiers accept alike, and the sentence that refuses the rest."""
 
 import contextlib
+import os
 import re
 import socket
 import sys
@@ -10,7 +11,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -18,7 +21,6 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -27,7 +29,7 @@ MAX_PORT = 65535
 # DEBUG of Node's programs, as Playwright is: pw:api, or *.
 NAMESPACES = re.compile(r"[^:*,]*[:*,].*")
 
-S = TypeVar("S", bound=BaseSettings)
+S = TypeVar("S", bound="EnvironmentSettings")
 
 
 def comma_separated(text: str) -> tuple[str, ...]:
@@ -45,16 +47,37 @@ def secrets_in(setting: SecretStr | None) -> tuple[str, ...]:
     return comma_separated(setting.get_secret_value()) if setting else ()
 
 
-class EnvironmentSettings(BaseSettings):
-    """Base of settings: spaces around a value do not count, and an empty value counts as unset."""
+class EnvironmentSettings(BaseModel):
+    """Base of settings: a field that is not given is read from the environment variable of its name.
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+    Spaces around a value do not count, an empty variable counts as unset, and names are read in any case. All is text
+    there: a field of several values splits it itself. pydantic-settings, which does much more, takes longer to import
+    than everything else that reads the settings.
+    """
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{**_of_environment(type(self)), **given})
 
     @model_validator(mode="before")
     @classmethod
     def _trimmed(cls, values: dict[str, Any]) -> dict[str, Any]:
         trimmed = {name: it.strip() if isinstance(it, str) else it for name, it in values.items()}
         return {name: it for name, it in trimmed.items() if it != "" or values[name] == ""}
+
+
+def _of_environment(kind: type[EnvironmentSettings]) -> dict[str, str]:
+    """Return the texts of the variables that are set, by the name that a field is validated by."""
+    environment = {name.upper(): text for name, text in os.environ.items() if text}  # noqa: TID251 - its one reader
+    found = {}
+    for name, field in kind.model_fields.items():
+        names = variables(name, field)
+        if text := next((environment[it] for it in names if it in environment), ""):
+            found[names[0].lower()] = text
+    return found
 
 
 def read(kind: type[S]) -> S:

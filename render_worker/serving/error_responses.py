@@ -4,13 +4,12 @@ import contextlib
 import logging
 import re
 import ssl
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.http.errors import InvalidRequestLine, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
-from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.test import create_environ, run_wsgi_app
 
 from render_worker.serving.refusals import INTERNAL_ERROR, Refusal, refusal_of
 from render_worker.serving.security_headers import STRICTEST_POLICY
@@ -96,6 +95,8 @@ def require_http(beginning: bytes | bytearray) -> None:
 
 def _response(application: Any, refusal: Refusal, refused: Any, peer: str) -> bytes:
     """Return the application's response to a request that was refused, of which as much as is known is told."""
+    from werkzeug.test import create_environ, run_wsgi_app  # not before gunicorn listens: it loads all of Werkzeug
+
     line = getattr(refused, "line", b"").decode("latin-1")
     method, path = found.groups() if (found := REQUEST_LINE.match(line)) else ("GET", "/")
     environ = create_environ(path, method=method, headers=[it for it in _headers(refused) if it[0] == "ORIGIN"])
@@ -121,7 +122,7 @@ def _failure_response(headers: tuple[tuple[str, str], ...]) -> bytes:
         ("Content-Security-Policy", STRICTEST_POLICY),
         *headers,
     ]
-    return _encoded(f"{INTERNAL_ERROR.status} {HTTP_STATUS_CODES[INTERNAL_ERROR.status]}", fields, text)
+    return _encoded(f"{INTERNAL_ERROR.status} {HTTPStatus(INTERNAL_ERROR.status).phrase}", fields, text)
 
 
 def _encoded(status: str, headers: list[tuple[str, str]], body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gunicorn.http.errors import (
     ChunkMissingTerminator,
@@ -26,8 +27,10 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
-from render_worker.contract import ErrorBody
 from render_worker.serving.request_bodies import IncompleteBody
+
+if TYPE_CHECKING:
+    from render_worker.contract import ErrorBody
 
 INVALID_HTTP = "invalid_http"
 TOO_LARGE = "too_large"
@@ -42,8 +45,10 @@ class Refusal:
     status: int = 400
     code: str = INVALID_HTTP
 
-    def body(self) -> ErrorBody:
+    def body(self) -> "ErrorBody":
         """Return it as an error's body."""
+        from render_worker.contract import ErrorBody  # not before gunicorn listens: it takes longer than all else here
+
         return ErrorBody(error=self.sentence, code=self.code, hint=self.hint)
 
 

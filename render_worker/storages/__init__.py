@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import NoDecode
 
 from render_worker.setting_types import SHOWN_NAME, Listed
 from render_worker.storages.cloudinary.settings import CloudinarySettings
@@ -62,7 +61,7 @@ class SettingsOfStorages(S3Settings, GcsSettings, CloudinarySettings, ImgurSetti
 
     title = "Storages"
 
-    storage: Annotated[Listed[StorageName] | None, NoDecode] = Field(
+    storage: Listed[StorageName] | None = Field(
         None,
         min_length=1,
         description=f"Storages in order of preference, of {', '.join(STORAGES)}: the first that can saves the picture; "

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from bench.stub_worker import result
-from image_api import create_app
+from image_api.application import create_app
 from image_api.sent_images import MAX_BYTES
 from image_api.services import services_of
 from image_api.settings import Settings

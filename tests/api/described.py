@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
-from image_api import create_app
+from image_api.application import create_app
 from image_api.settings import Settings
 from image_api.web.openapi.document import document
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 from werkzeug.serving import make_server
 
-from image_api import create_app
+from image_api.application import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
 from tests.fakes.slotted_worker import SlottedWorker

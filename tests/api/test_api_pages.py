@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from image_api import create_app
+from image_api.application import create_app
 from image_api.settings import Settings
 from image_api.web.pages.vendored_files import REDOC, redoc
 

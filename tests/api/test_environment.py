@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from image_api import create_app
+from image_api.application import create_app
 from image_api.settings import load as load_api
 from local.settings import load as load_local
 from local.settings import variables

@@ -17,7 +17,7 @@ from tests.fakes.processes import ROOT
 
 START = """
 import sys
-from image_api import create_app
+from image_api.application import create_app
 from image_api.settings import Settings
 client = create_app(Settings()).test_client()
 for accept in ("image/*", "application/json"):

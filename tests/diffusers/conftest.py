@@ -58,6 +58,6 @@ def make_settings(models: Path, tmp_path: Path) -> Callable[..., DiffusersSettin
             "lora_dir": tmp_path / "loras",
             "torch_threads": 1,
         }
-        return DiffusersSettings(_env_file=None, **{**mine, **others})
+        return DiffusersSettings(**{**mine, **others})
 
     return make

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from image_api import create_app as create_api
+from image_api.application import create_app as create_api
 from image_api.settings import Settings as ApiSettings
 from render_worker.settings import Settings as WorkerSettings
 from render_worker.worker import create_app as create_worker

@@ -37,7 +37,6 @@ def asked(site) -> list[dict]:
 
 def engine(url: str, *models: str, **changes) -> CloudflareEngine:
     settings = {
-        "_env_file": None,
         "cloudflare_url": f"{url}/cloudflare",
         "cloudflare_account_id": ACCOUNT,
         "cloudflare_api_token": TOKEN,

@@ -49,7 +49,6 @@ def engine(site, **changes) -> HuggingFaceEngine:
     return HuggingFaceEngine(
         Settings(
             **{
-                "_env_file": None,
                 "huggingface_api_key": TOKEN,
                 "huggingface_router_url": f"{site.url}/huggingface/router",
                 "huggingface_hub_url": f"{site.url}/huggingface/hub",

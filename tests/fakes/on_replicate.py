@@ -67,7 +67,7 @@ def engine(site: Server, **settings: object) -> ReplicateEngine:
         "replicate_models": MODELS,
         "replicate_request_seconds": 5,
     }
-    return ReplicateEngine(Settings(_env_file=None, **{**usual, **settings}))
+    return ReplicateEngine(Settings(**{**usual, **settings}))
 
 
 def made(

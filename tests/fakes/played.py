@@ -52,6 +52,7 @@ class Played(Engine):
         price=None,
         quality=2,
         nsfw=None,
+        starting=0.0,
     ):
         self.name = name
         self.does = does
@@ -62,7 +63,11 @@ class Played(Engine):
         self.dollars, self.quality = price, quality
         self._missing = missing
         self._file, self._nsfw = file, nsfw
+        self._starting = starting
         self.capabilities = Capabilities.of(honoured, sizes)
+
+    def seconds_to_start(self):
+        return self._starting
 
     def check(self):
         if self._missing:

@@ -110,11 +110,11 @@ class Server:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                requests.get(self.url + self._ready, timeout=5)
+                if b'"status":"starting"' not in requests.get(self.url + self._ready, timeout=5).content:
+                    return True
             except requests.ConnectionError:
-                time.sleep(0.05)
-            else:
-                return True
+                pass
+            time.sleep(0.05)
         return False
 
     def __exit__(self, *_: object) -> None:

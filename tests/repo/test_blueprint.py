@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from image_api import create_app as create_api
+from image_api.application import create_app as create_api
 from image_api.settings import Settings as ApiSettings
 from image_api.web.trusted_proxies import CLIENT_ADDRESS, TrustedProxies
 from render_worker.settings import Settings as WorkerSettings

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
@@ -56,6 +57,18 @@ def test_a_command_is_one_for_bash_and_its_url_needs_no_change(name, command):
         assert URL.fullmatch(whole), address
         assert not re.search(r"%(?![0-9A-Fa-f]{2})", whole), address
         assert urlsplit(whole).hostname
+
+
+def writes_a_file(command: str) -> bool:
+    """Return whether a curl command writes the response into a file that is kept."""
+    words = shlex.split(command, comments=True)
+    return any(re.fullmatch("-[a-zA-Z]*o", word) and value != "/dev/null" for word, value in pairwise(words))
+
+
+def test_a_command_that_writes_a_file_fails_if_it_is_an_error():
+    found = [command for _, command in commands() if writes_a_file(command)]
+    assert found
+    assert [command for command in found if "--fail-with-body" not in command] == []
 
 
 def test_a_request_line_s_query_is_percent_encoded():

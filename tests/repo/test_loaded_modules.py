@@ -10,7 +10,7 @@ from tests.fakes.processes import ROOT, clean_environment
 
 PROGRAM = """
 import json, sys
-from image_api import create_app
+from image_api.application import create_app
 from image_api.settings import Settings
 
 create_app(Settings(){jobs})

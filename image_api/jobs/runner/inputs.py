@@ -31,7 +31,7 @@ class JobImages:
         """Return a job's image, which its caller releases. Raises JobUnreadable if it is not there any more."""
         try:
             return self._thread.call(SentImage, self._data(job), room, self._memory)
-        except BaseException:
+        except BaseException:  # also if this greenlet is killed: room that is not given back is lost
             self._memory.give_back(room)
             raise
 

@@ -154,7 +154,7 @@ class Runner:
                 pause = 0.0
             except DatabaseUnavailable:  # which the database's own log tells of, once
                 pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
-            except Exception:
+            except Exception:  # a bug must not end the loop: leases would run out, and no job would begin
                 pause = longer_pause(pause, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
                 log.exception("the runner of jobs failed by its own fault")
             self._wake.wait(pause or min(POLL_SECONDS, max(0.0, renewal.remaining)))

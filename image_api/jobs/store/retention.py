@@ -71,7 +71,7 @@ class Retention:
                     log.info("%d jobs that ended long ago were deleted", deleted)
             except DatabaseUnavailable:
                 pass  # its reason is logged; the next hour comes
-            except Exception:
+            except Exception:  # a bug must not end the thread: old jobs would be kept for ever
                 log.exception("old jobs could not be deleted")
             self._is_stopped.wait(EVERY_SECONDS)
 

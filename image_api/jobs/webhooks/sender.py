@@ -70,8 +70,8 @@ class WebhookSender:
                 pause = self._send_due()
             except DatabaseUnavailable:
                 pause = POLL_SECONDS
-            except Exception:
-                log.exception("webhooks are not sent for a moment")  # the loop has to survive
+            except Exception:  # a bug must not end the loop: no webhook would be sent any more
+                log.exception("webhooks are not sent for a moment")
                 pause = POLL_SECONDS
             self._woken.wait(pause)
 
@@ -122,8 +122,8 @@ class WebhookSender:
         try:
             body = self._body_of(claimed.delivery, claimed.job)
             headers = self._signer.headers(claimed.delivery.message_id, body, at)
-        except Exception:
-            log.exception("a webhook could not be written")  # it would be claimed again and again
+        except Exception:  # a bug is this delivery's end: without a reply it would be claimed again and again
+            log.exception("a webhook could not be written")
             return Reply(reason=UNWRITABLE)
         return self._client.post(claimed.job.webhook_url or "", body, headers)
 

@@ -2,9 +2,8 @@
 
 from typing import Self
 
-from pydantic import BaseModel
-
 from image_api.generation.options import GenerationOptions
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import VERSION
 
 ENDPOINTS = {
@@ -58,7 +57,7 @@ VALUES = (
 )
 
 
-class Parameter(BaseModel):
+class Parameter(ResponseModel):
     """One parameter of /generate."""
 
     accepts: str
@@ -66,7 +65,7 @@ class Parameter(BaseModel):
     required: bool = False
 
 
-class Documentation(BaseModel):
+class Documentation(ResponseModel):
     """The front page."""
 
     service: str = "image-api"
@@ -102,7 +101,9 @@ def _examples(base: str) -> dict[str, str]:
         "a size": f"curl -s '{base}/generate?prompt=a%20red%20boat&size=1024x1024'",
         "a ratio": f"curl -s '{base}/generate?prompt=a%20red%20boat&aspect_ratio=16:9'",
         "several pictures": f"curl -s '{base}/generate?prompt=a%20red%20boat&seed=40&n=3'",
-        "a contact sheet": f"curl -s -o sheet.png '{base}/sheet.png?prompt=a%20red%20boat&seed=40&seeds=4'",
+        "a contact sheet": (
+            f"curl -sS --fail-with-body -o sheet.png '{base}/sheet.png?prompt=a%20red%20boat&seed=40&seeds=4'"
+        ),
         "all parameters": (  # `size` is another way to give width and height
             f"curl -s '{base}/generate?prompt=fantasy%20castle%20in%20clouds&negative_prompt=blurry&seed=42"
             "&style=watercolor&guidance_scale=8&shape=portrait&width=512&height=768&aspect_ratio=2:3&model=auto&within=120&prefer=free"
@@ -116,9 +117,11 @@ def _examples(base: str) -> dict[str, str]:
         "an image to begin with, if an engine takes one": (
             f"curl -s -F prompt='the same in winter' -F strength=0.6 -F image=@house.jpg '{base}/generate'"
         ),
-        "save the picture": f"curl -sL -o picture.png '{base}/generate?prompt=a%20quiet%20forest&format=redirect'",
+        "save the picture": (
+            f"curl -sSL --fail-with-body -o picture.png '{base}/generate?prompt=a%20quiet%20forest&format=redirect'"
+        ),
         "in the smallest format that the client shows": (
-            f"curl -s -H 'Accept: image/avif,image/webp' -o picture.avif "
+            f"curl -sS --fail-with-body -H 'Accept: image/avif,image/webp' -o picture.avif "
             f"'{base}/generate?prompt=a%20quiet%20forest&seed=7&format=image&output_format=auto'"
         ),
         "in a page": (

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
-from pydantic_settings import NoDecode
 
 from render_worker.engines.openai.endpoints import MODEL, Endpoint, Kind, endpoints, kind, whole_address
 from render_worker.engines.openai.presets import PRESETS
@@ -30,7 +29,7 @@ class OpenAISettings(EngineSettings):
     openai_image_quality: Literal["low", "medium", "high", "auto"] = Field(
         "medium", description="Quality of GPT image models, by which a picture's price differs tenfold."
     )
-    openai_kind: Annotated[Kind | None, NoDecode, BeforeValidator(kind)] = Field(
+    openai_kind: Annotated[Kind | None, BeforeValidator(kind)] = Field(
         None,
         description=f"Which server it is, if its host does not say it: {', '.join(PRESETS)}; +seed, +negative_prompt, "
         "+guidance_scale and +strength after it name what it takes besides, as litellm+seed.",
@@ -38,7 +37,7 @@ class OpenAISettings(EngineSettings):
     openai_api_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,40}$")] = Field(
         "2025-04-01-preview", description="Azure's api-version, for addresses of deployments."
     )
-    openai_endpoints: Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(endpoints)] = Field(
+    openai_endpoints: Annotated[tuple[Endpoint, ...], BeforeValidator(endpoints)] = Field(
         (),
         description="Further ones, separated by commas: each is name=address, which model, key and kind may follow, a "
         "vertical bar before each. ENGINES enables each as openai:name. The whole setting is a secret.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image_api import create_app
+from image_api.application import create_app
 from image_api.job_settings import TAKEN
 from image_api.settings import Settings, load
 

@@ -22,7 +22,7 @@ HEALTH = "/api/v1/health"
 BOUND_SECONDS = 20.0  # a busy machine is no failure: without a bound it would be the time limit of the test
 WITHOUT_JOBS = """
 import sys
-from image_api import create_app
+from image_api.application import create_app
 from image_api.settings import Settings
 client = create_app(Settings(database_url="sqlite:///{file}")).test_client()
 status = client.get("/api/v1/health").json["database"]["status"]

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from image_api.limits.counters import MemoryCounters, Window
 from image_api.limits.errors import RateLimited, TooManyAtOnce
 from image_api.limits.rate_limiter import Quota, RateLimiter, SharedCounting
 from image_api.rates import Rate
@@ -15,6 +16,7 @@ from image_api.services import redis_storage
 from tests.fakes.redis_server import RedisServer
 
 MINUTE, DAY = Rate(3, 60), Rate(5, 86_400)
+RATES = (MINUTE, DAY)
 BEGIN = 20_000 * 86_400.0  # of a day, in seconds since the epoch
 PAYERS = itertools.count()
 
@@ -159,6 +161,16 @@ def test_redis_forgets_what_is_over(redis, payer, moment):
     keys = redis.client.keys(f"img_limit:*{payer}*")
     assert len(keys) == 2
     assert sorted(redis.client.ttl(key) for key in keys) == [60, 86_400]
+
+
+def test_memory_forgets_what_is_over(moment):
+    counters = MemoryCounters(moment)
+    for day in range(3):
+        for minute in range(5):
+            moment.now = BEGIN + 86_400 * day + 60 * minute
+            counters.add([Window.at(moment.now, f"client-{payer}", rate) for payer in range(9) for rate in RATES], 1)
+    assert len(counters) == 9 * len(RATES)
+    assert counters.used([Window.at(BEGIN, "client-0", rate) for rate in RATES]) == [0, 0]
 
 
 def test_without_redis_each_process_counts_until_it_is_back(payer, moment, monkeypatch, caplog):

@@ -142,7 +142,9 @@ def test_an_invalid_origin_is_refused_at_start(origins):
     [SECRET, OTHER, f"{SECRET},{OTHER}", f" {SECRET} , {OTHER} ,", "whsec_" + base64.b64encode(b"x" * 24).decode()],
 )
 def test_which_secrets_are_accepted(secret):
-    assert Settings(webhook_secret=secret).webhook_secrets == [it.strip() for it in secret.split(",") if it.strip()]
+    assert Settings(webhook_secret=secret).webhook_secrets == tuple(
+        it.strip() for it in secret.split(",") if it.strip()
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_a_secret_is_not_in_the_settings_text():
 
 NOTHING_LOADED = f"""
 import sys
-from image_api import create_app
+from image_api.application import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
 app = create_app(Settings(webhook_secret={SECRET!r}, database_url="sqlite:////nowhere/jobs.db"))

@@ -13,9 +13,7 @@ from tests.diffusers.engine.running_engine import RunningEngine
 def running(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     """Return an engine whose default model is sd1."""
     folder = tmp_path_factory.mktemp("loras")
-    settings = DiffusersSettings(
-        _env_file=None, default_model_id="sd1", model_cache_dir=models, lora_dir=folder, torch_threads=1
-    )
+    settings = DiffusersSettings(default_model_id="sd1", model_cache_dir=models, lora_dir=folder, torch_threads=1)
     running = RunningEngine(settings)
     yield running
     running.close()

@@ -21,7 +21,7 @@ from tests.diffusers.engine.requests_of import made, request
 from tests.diffusers.engine.running_engine import RunningEngine, digest
 
 settings = DiffusersSettings(
-    _env_file=None, default_model_id="sdxl", model_cache_dir=Path(sys.argv[1]), torch_threads=1, diffusers_batch=8,
+    default_model_id="sdxl", model_cache_dir=Path(sys.argv[1]), torch_threads=1, diffusers_batch=8,
     diffusers_batch_pixels=2**20,
 )
 running = RunningEngine(settings)

@@ -20,7 +20,7 @@ from tests.diffusers import conftest
 from render_worker.engines.diffusers.settings import DiffusersSettings
 from tests.diffusers.engine.running_engine import RunningEngine, digest
 folder = Path(sys.argv[1])
-settings = DiffusersSettings(_env_file=None, default_model_id="sd1", model_cache_dir=folder, torch_threads=1)
+settings = DiffusersSettings(default_model_id="sd1", model_cache_dir=folder, torch_threads=1)
 running = RunningEngine(settings)
 for name in sys.argv[2:]:
     print(name, digest(running.made(model=name, seed=11)))

@@ -69,7 +69,7 @@ def save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -
 
 def new_model(models: Path, layout: str) -> LoadedModel:
     """Return the tiny model of a layout, loaded anew from the folder of all."""
-    settings = DiffusersSettings(_env_file=None, model_cache_dir=models, default_model_id=layout)
+    settings = DiffusersSettings(model_cache_dir=models, default_model_id=layout)
     return load_model(ModelRegistry(settings).find(layout), choose_device(settings))
 
 

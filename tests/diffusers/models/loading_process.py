@@ -12,7 +12,7 @@ from render_worker.errors import WorkerError
 
 def main(name: str) -> None:
     """Load a model by the settings of the environment."""
-    settings = DiffusersSettings(_env_file=None)
+    settings = DiffusersSettings()
     prepare(settings)
     from render_worker.engines.diffusers.models.device import choose_device
     from render_worker.engines.diffusers.models.model_cache import ModelCache

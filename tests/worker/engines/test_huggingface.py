@@ -213,4 +213,4 @@ def test_what_cannot_work_is_refused_by_name(site, changes, words):
 
 
 def test_either_name_of_the_token_does():
-    HuggingFaceEngine(Settings(_env_file=None, hf_token=TOKEN)).check()
+    HuggingFaceEngine(Settings(hf_token=TOKEN)).check()

@@ -203,4 +203,4 @@ def test_without_a_token_it_is_not_configured(site):
 @pytest.mark.parametrize("name", ["flux", "a/b/c", "../x", "a/..", "a/b?c", "a/b:c/d", "a/" + "b" * 100])
 def test_a_model_s_name_that_is_none_is_refused_at_the_start(name):
     with pytest.raises(ValueError, match="replicate_models"):
-        Settings(_env_file=None, replicate_models=name)
+        Settings(replicate_models=name)

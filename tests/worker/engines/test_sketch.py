@@ -40,7 +40,7 @@ TOO_LARGE = [
 
 @pytest.fixture
 def engine():
-    sketch = SketchEngine(Settings(_env_file=None))
+    sketch = SketchEngine(Settings())
     yield sketch
     asyncio.run(sketch.stop())
 

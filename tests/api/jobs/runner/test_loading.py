@@ -19,7 +19,7 @@ from tests.fakes.processes import ROOT, clean_environment, wait_until
 
 WITHOUT_JOBS = """
 import sys
-from image_api import create_app
+from image_api.application import create_app
 from image_api.services import services_of
 from image_api.settings import Settings
 app = create_app(Settings(database_url="sqlite:////{folder}/jobs.db"))

@@ -15,5 +15,5 @@ from render_worker.engines.diffusers.settings import DiffusersSettings
     ],
 )
 def test_another_name_of_a_model_says_of_which(tmp_path, model, description):
-    settings = DiffusersSettings(_env_file=None, model_cache_dir=tmp_path, default_model_id="sd-2-1")
+    settings = DiffusersSettings(model_cache_dir=tmp_path, default_model_id="sd-2-1")
     assert DiffusersEngine(settings).description_of(model) == description

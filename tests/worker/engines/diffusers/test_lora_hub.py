@@ -49,7 +49,7 @@ def loras(hub, tmp_path, monkeypatch) -> HubLoras:
         "TOKENIZERS_PARALLELISM",
     ):
         monkeypatch.setenv(name, "1")  # they are set by a download, and are as before after the test
-    return HubLoras(DiffusersSettings(_env_file=None, hf_home=tmp_path), hub.endpoint)
+    return HubLoras(DiffusersSettings(hf_home=tmp_path), hub.endpoint)
 
 
 @pytest.mark.parametrize(

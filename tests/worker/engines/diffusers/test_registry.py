@@ -38,7 +38,7 @@ def registry_of(tmp_path):
 
     def make(clock=None, wait_seconds=60, **settings):
         mine = {"model_cache_dir": tmp_path / "models", "hf_home": tmp_path / "cache"}
-        return ModelRegistry(DiffusersSettings(_env_file=None, **{**mine, **settings}), clock or Clock(), wait_seconds)
+        return ModelRegistry(DiffusersSettings(**{**mine, **settings}), clock or Clock(), wait_seconds)
 
     return make
 

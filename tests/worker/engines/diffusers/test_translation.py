@@ -15,7 +15,7 @@ SIZE = (768, 512)
 
 
 def requested(tmp_path, lora=None, **recipe):
-    registry = ModelRegistry(DiffusersSettings(_env_file=None, model_cache_dir=tmp_path))
+    registry = ModelRegistry(DiffusersSettings(model_cache_dir=tmp_path))
     return to_request(Recipe(prompt="a fox", **recipe), registry.find("sd-xl-base"), SIZE, 25, None, lora)
 
 

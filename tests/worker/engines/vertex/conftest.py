@@ -71,7 +71,7 @@ def key_file(tmp_path, site, private_key):
 
 
 def configured(**settings: object) -> VertexEngine:
-    engine = VertexEngine(Settings(_env_file=None, **{"vertex_seconds": 10, **settings}))
+    engine = VertexEngine(Settings(**{"vertex_seconds": 10, **settings}))
     engine.retry_pauses = (0.01, 0.01)
     return engine
 
