@@ -47,7 +47,7 @@ run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=90
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
-	@$(PYTEST) -n 3 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each, which wait as well
+	@$(PYTEST) -n 4 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each, which wait two thirds of the time
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz tests/chaos # two servers each, and the cores to themselves
 	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
 	@$(MAKE) --no-print-directory test-diffusers
