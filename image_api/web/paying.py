@@ -26,9 +26,9 @@ def register(app: Flask) -> None:
 
 def current_payer() -> LimitedPayer | None:
     """Return the payer of the current request; None if its pictures count on no limits."""
-    if "payer" not in g:
-        g.payer = _payer()
-    payer: LimitedPayer | None = g.payer
+    payer: LimitedPayer | bool | None = g.get("payer", False)
+    if isinstance(payer, bool):  # it was not looked up yet
+        payer = g.payer = _payer()
     return payer
 
 

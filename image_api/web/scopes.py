@@ -3,8 +3,9 @@
 An address needs one unless OPEN_FAMILIES or OPEN_VIEWS has its view: a new one is closed until it is added there.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 
 from flask import Flask, request
 
@@ -61,14 +62,24 @@ def _authorize() -> None:
     if _is_open(endpoint):
         _identify_admin(endpoint)
         return
+    _check_of(endpoint)()
+
+
+@cache
+def _check_of(endpoint: str) -> Callable[[], None]:
+    """Return what raises unless the request may be served by the view of an endpoint that needs a credential."""
     if endpoint in ADMIN_VIEWS:
-        require_admin()
-    elif request.blueprint in JOB_FAMILIES and endpoint != SUBMISSION:
-        require_scope(JOBS, ADMIN)
-    else:
-        if endpoint == SUBMISSION:
-            require_scope(JOBS)
-        require_scope(GENERATE)
+        return require_admin
+    if endpoint == SUBMISSION:
+        return _require_scopes_of_submission
+    if endpoint.rpartition(".")[0] in JOB_FAMILIES:
+        return partial(require_scope, JOBS, ADMIN)
+    return partial(require_scope, GENERATE)
+
+
+def _require_scopes_of_submission() -> None:
+    require_scope(JOBS)
+    require_scope(GENERATE)
 
 
 def _is_open(endpoint: str) -> bool:

@@ -23,6 +23,7 @@ from render_worker.imaging.image_input import (
     to_source_picture,
 )
 from render_worker.imaging.placeholder import placeholder_of
+from render_worker.imaging.png_encoding import encode_png
 from render_worker.imaging.preview import preview_url
 from render_worker.imaging.source import is_picture
 from render_worker.imaging.texts import Texts
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_SOURCE_PIXELS",
     "SentImage",
     "SourcePicture",
+    "encode_png",
     "file_within",
     "fitted",
     "is_picture",

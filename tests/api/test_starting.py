@@ -100,9 +100,12 @@ def test_many_may_wait(server, gate, pool):
     assert {each.result().status_code for each in waiting} == {200}
 
 
-def test_what_is_no_http_is_refused_by_the_application(server, gate):
+@pytest.mark.parametrize(
+    "request_text", [b"\x16\x03\x01 no HTTP\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"]
+)
+def test_what_is_no_http_is_refused_by_the_application(server, gate, request_text):
     with socket.create_connection(("127.0.0.1", server.port), 30) as sock:
-        sock.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n")
+        sock.sendall(request_text)
         health(server)
         gate.open()
         assert sock.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
