@@ -8,9 +8,11 @@ import contextlib
 import http.client
 import io
 import logging
+import select
 import socket
 from typing import Any
 
+from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationValueError
@@ -23,6 +25,8 @@ from render_worker.serving.deadline import Deadline
 
 BODY_SECONDS = 300.0  # of one body, unless its request has longer
 MAX_INTERIM_RESPONSES = 8  # responses of 1xx before the one that counts
+
+_poll: type[select.poll] = get_original("select", "poll")
 
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns of an invalid header with a traceback
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # DEBUG has URLs, whose queries have signatures
@@ -78,24 +82,52 @@ class _Response(http.client.HTTPResponse):
         return found
 
 
-class _Abortable:
+class _Guarded:
     """Registers a connection with its thread's Abort, if there is one, before it waits for the response."""
 
     sock: socket.socket | None
+    _head: bytes | None = None
+    """What waits to be sent with the first piece of the body: the head of the request that is being sent."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether it can be used again: its server has neither closed it nor sent what nobody asked for."""
+        if self.sock is None:
+            return False
+        look = _poll()  # gevent's would switch greenlets, and nothing is waited for
+        look.register(self.sock, select.POLLIN)
+        return not look.poll(0)
+
+    def endheaders(self, *arguments: Any, **options: Any) -> None:
+        """Keep the head for `send` or `getresponse`: in one packet with the body it wakes the server once."""
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]  # HTTPConnection's
+        self._head = b""
+        super().endheaders(*arguments, **options)  # type: ignore[misc]  # HTTPConnection's
+
+    def send(self, data: Any) -> None:
+        """Send a part of a request."""
+        if self._head == b"":
+            self._head = data
+            return
+        head, self._head = self._head, None
+        super().send(head + data if head else data)  # type: ignore[misc]  # HTTPConnection's
 
     def getresponse(self) -> Any:
+        if self._head:
+            self.send(b"")
         if (abort := current_abort()) and self.sock:
             abort.register(self.sock)
         return super().getresponse()  # type: ignore[misc]  # HTTPConnection's
 
 
-class GuardedConnection(_Abortable, HTTPConnection):
+class GuardedConnection(_Guarded, HTTPConnection):
     """A guarded connection by http."""
 
     response_class = _Response
 
 
-class GuardedHTTPSConnection(_Abortable, HTTPSConnection):
+class GuardedHTTPSConnection(_Guarded, HTTPSConnection):
     """A guarded connection by https."""
 
     response_class = _Response

@@ -110,7 +110,7 @@ class Server:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                if b'"status":"starting"' not in requests.get(self.url + self._ready, timeout=5).content:
+                if not _is_loading(requests.get(self.url + self._ready, timeout=5)):
                     return True
             except requests.ConnectionError:
                 pass
@@ -148,6 +148,11 @@ class Server:
                 self.process.wait()
                 raise
         return time.monotonic() - begun
+
+
+def _is_loading(response: requests.Response) -> bool:
+    """Return whether /health is not yet the application's own: no engine has a state then."""
+    return b'"status":"starting"' in response.content and b'"state"' not in response.content
 
 
 class Sandbox(Server):
