@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
 
 from image_api.dispatch.render_workers import RenderWorkers
@@ -12,10 +14,13 @@ from image_api.dispatch.validation import WORKER_PATH
 from image_api.errors import PictureDeleted, PictureUnavailable
 from image_api.outbound.absence import GONE_STATUSES, is_gone
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, printable, whole_number
-from image_api.outbound.pinned_connection import PublicSession
 from image_api.outbound.public_hosts import NotPublic
+from image_api.outbound.reply import Reply
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, GenerateResult
 from render_worker.serving.deadline import Deadline
+
+if TYPE_CHECKING:
+    from image_api.outbound.pinned_connection import PublicSession
 
 MAX_PICTURE_BYTES = 40 * 1024 * 1024
 CONNECT_SECONDS = 10.0
@@ -35,7 +40,13 @@ class RemotePictures:
 
     def __init__(self, worker: RenderWorkers, origins: tuple[str, ...] = ()) -> None:
         self._worker = worker
-        self._session = PublicSession(origins)
+        self._origins = origins
+
+    @cached_property
+    def _session(self) -> "PublicSession":
+        from image_api.outbound.pinned_connection import PublicSession  # its library takes 50 ms of CPU to load
+
+        return PublicSession(self._origins)
 
     def open(self, result: GenerateResult, *, wake: bool = True) -> "PictureContent":
         """Return the picture's bytes, as they come; the caller closes them. Without `wake` no worker is waited for.
@@ -46,20 +57,20 @@ class RemotePictures:
         stored = WORKER_PATH.fullmatch(result.image_url)
         reply = self._worker.image(stored[1], "GET", {}, wake=wake) if stored else self._from_outside(result.image_url)
         gone = reply.status_code in GONE_STATUSES if stored else is_gone(reply, result.image_url)
-        if reply.status_code == requests.codes.ok and not gone:
+        if reply.status_code == HTTPStatus.OK and not gone:
             return PictureContent(reply)
         reply.close()
-        unsure = gone or reply.status_code == requests.codes.forbidden
+        unsure = gone or reply.status_code == HTTPStatus.FORBIDDEN
         if unsure and self._is_deleted(reply, result, wake):
             raise PictureDeleted
-        answer = "with something else" if reply.status_code == requests.codes.ok else f"HTTP {reply.status_code}"
+        answer = "with something else" if reply.status_code == HTTPStatus.OK else f"HTTP {reply.status_code}"
         raise PictureUnavailable(f"The picture was made, but its host answered {answer}.", gone=gone)
 
     def is_deleted(self, result: GenerateResult) -> bool:
         """Return whether the render worker has a tombstone of the picture. Raises an ApiError if it does not tell."""
         return any(self._has_tombstone(name, wake=False) for name in _names_of(result))
 
-    def _is_deleted(self, reply: requests.Response, result: GenerateResult, wake: bool) -> bool:
+    def _is_deleted(self, reply: Reply, result: GenerateResult, wake: bool) -> bool:
         """Return whether the worker has a tombstone of the picture, which it also has of another storage's."""
         if WORKER_PATH.fullmatch(result.image_url):
             return reply.status_code == GONE
@@ -69,7 +80,9 @@ class RemotePictures:
         with self._worker.image(name, "HEAD", {}, wake=wake) as stored:
             return stored.status_code == GONE
 
-    def _from_outside(self, address: str) -> requests.Response:
+    def _from_outside(self, address: str) -> Reply:
+        import requests
+
         if not self._session.urls.allows(address):
             raise PictureUnavailable("The picture was made, but its address is none of a public https host.")
         try:
@@ -97,7 +110,7 @@ def _names_of(result: GenerateResult) -> list[str]:
 class PictureContent:
     """The bytes of one picture, in chunks. They are never together in memory here."""
 
-    def __init__(self, reply: requests.Response) -> None:
+    def __init__(self, reply: Reply) -> None:
         """Wait for the first chunk, so that an error can still be told. Raises PictureUnavailable as iteration does."""
         self._reply = reply
         try:
@@ -132,7 +145,7 @@ class PictureContent:
             raise PictureUnavailable("The picture was made, but its host sent an empty file.")
 
 
-def length_of(reply: requests.Response) -> int | None:
+def length_of(reply: Reply) -> int | None:
     """Return the Content-Length of a picture, None if there is none.
 
     Raises PictureUnavailable if it is out of range, or if the bytes are encoded.

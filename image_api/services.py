@@ -243,4 +243,5 @@ def services_of(app: Flask) -> Services:
 
 def services() -> Services:
     """Return the services of the application that handles the current request."""
-    return services_of(current_app)
+    # The application itself: through Flask's proxy each attribute is looked up anew.
+    return services_of(current_app._get_current_object())  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
 from render_worker.serving.deadline import Deadline
+from render_worker.serving.error_responses import REFUSAL
 
 STEPS = ("werkzeug", "flask", "render_worker.contract", "requests", "image_api.services")
 """What the application imports, one after the other; between them requests are looked after."""
@@ -46,8 +47,12 @@ class StartingApplication:
 
 
 def _is_health_check(environ: Environ) -> bool:
-    """Return whether it is GET /health, and not of another site's page, which needs CORS headers to read an answer."""
-    return environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] == "/health" and "HTTP_ORIGIN" not in environ
+    """Return whether it is GET /health, and neither refused nor of another site's page, which needs CORS headers."""
+    return (
+        environ["REQUEST_METHOD"] == "GET"
+        and environ["PATH_INFO"] == "/health"
+        and not environ.keys() & {REFUSAL, "HTTP_ORIGIN"}
+    )
 
 
 class StartingWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types

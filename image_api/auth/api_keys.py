@@ -38,7 +38,7 @@ class ApiKeys:
     wanted = "an API key, as Authorization: Bearer ig_… or X-API-Key: ig_…"
 
     def __init__(self, declared: Iterable[KeyEntry], stored: KeySource) -> None:
-        self._declared = {it.sha256: declared_key(it) for it in declared}
+        self._declared = {it.sha256: declared_key(it).account(0) for it in declared}
         self._stored = stored
         self.checks = CredentialChecks(Source(self._look_up, DOWN, LOOK_UP_SLOTS, LOOK_UP_SECONDS), LIFETIMES)
 
@@ -47,9 +47,7 @@ class ApiKeys:
         if not KEY.fullmatch(credential):
             raise InvalidCredential(OTHER_TEXT)
         declared = self._declared.get(hash_of(credential))
-        if declared:
-            return declared.account(time.time())
-        account = self.checks.account_of(credential, client)
+        account = declared or self.checks.account_of(credential, client)
         refuse_expired(account, time.time())  # an answer that was cached may be ten minutes old
         return account
 

@@ -1,13 +1,13 @@
 """The deletion of a picture: every render worker is asked, as each has storages and tombstones of its own."""
 
 from concurrent.futures import ThreadPoolExecutor
-
-import requests
+from http import HTTPStatus
 
 from image_api.dispatch.render_workers import RenderWorkers
 from image_api.dispatch.replies import NOT_A_WORKER, parse_reply, read_body
 from image_api.dispatch.worker_client import DELETION_SECONDS, WorkerClient
 from image_api.errors import ApiError, DeletionUnsupported, PictureDeleted, PictureGone, Relayed, WorkerUnavailable
+from image_api.outbound.reply import WorkerReply
 from render_worker.contract import ErrorBody
 from render_worker.serving.deadline import Deadline
 
@@ -43,15 +43,15 @@ def _error_of(worker: WorkerClient, name: str, client: str | None) -> ApiError |
         return error.with_traceback(None)
 
 
-def _outcome(reply: requests.Response) -> ApiError | None:
+def _outcome(reply: WorkerReply) -> ApiError | None:
     """Return what a worker's reply means; None if it deleted the picture. Raises the ApiError of any other failure."""
-    if reply.status_code == requests.codes.no_content:
+    if reply.status_code == HTTPStatus.NO_CONTENT:
         return None
-    if reply.status_code == requests.codes.not_found:
+    if reply.status_code == HTTPStatus.NOT_FOUND:
         return PictureGone()
-    if reply.status_code == requests.codes.gone:
+    if reply.status_code == HTTPStatus.GONE:
         return PictureDeleted()
-    if reply.status_code == requests.codes.method_not_allowed:
+    if reply.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return DeletionUnsupported(OLDER)
     try:
         parse_reply(reply, read_body(reply, Deadline.after(DELETION_SECONDS)), "/images", ErrorBody)

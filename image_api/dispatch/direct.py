@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, replace
 
-import requests
 from pydantic import TypeAdapter
 
 from image_api.dispatch.base import ReportProgress
@@ -33,6 +32,7 @@ from image_api.errors import (
     WorkerUnavailable,
 )
 from image_api.outbound.abort import Abort
+from image_api.outbound.reply import WorkerReply
 from image_api.sent_images import SentImage
 from render_worker.contract import (
     DIFFUSION_NAMES,
@@ -195,7 +195,7 @@ def _size_parameters(request: GenerateRequest) -> list[str]:
     return request.size_names + (["aspect_ratio"] if request.aspect_ratio else [])
 
 
-def _result_of(reply: requests.Response, deadline: Deadline, report: ReportProgress) -> GenerateResult:
+def _result_of(reply: WorkerReply, deadline: Deadline, report: ReportProgress) -> GenerateResult:
     """Return the result of a reply, which is a whole one if the worker failed before there was any progress.
 
     Raises ValueError if a part of it is not a worker's.

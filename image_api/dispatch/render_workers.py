@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-import requests
-
 from image_api.dispatch.recent_contact import LastKnown
 from image_api.dispatch.worker_client import WorkerClient
+from image_api.outbound.reply import WorkerReply
 from render_worker.contract import (
     LoadedModel,
     LoadModelRequest,
@@ -79,7 +78,7 @@ class RenderWorkers(Protocol):
 
     def image(
         self, name: str, method: str, headers: Mapping[str, str], client: str | None = None, *, wake: bool = True
-    ) -> requests.Response:
+    ) -> WorkerReply:
         """Return the response with a stored picture, its body unread; the caller closes it."""
 
     def kept_recipe(self, address: str, client: str | None = None, *, wake: bool = True) -> Recipe | None:

@@ -1,9 +1,9 @@
 """The worker's HTTP replies: bounded reading, which of them come from an edge before it, and what its errors mean."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import TypeVar
 
-import requests
 import urllib3
 from pydantic import BaseModel, ValidationError
 
@@ -11,6 +11,7 @@ from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.validation import checked_error
 from image_api.errors import ApiError, DeadlinePassed, Relayed, WorkerUnavailable
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks, retry_after
+from image_api.outbound.reply import WorkerReply
 from render_worker.contract import ErrorBody
 from render_worker.serving.deadline import Deadline
 
@@ -31,7 +32,7 @@ BROKEN_OFF = "The render worker's answer broke off."
 M = TypeVar("M", bound=BaseModel)
 
 
-def not_a_worker(reply: requests.Response) -> WorkerUnavailable:
+def not_a_worker(reply: WorkerReply) -> WorkerUnavailable:
     """Return the error for a reply that is not a render worker's: WorkerStarting if it looks like an edge's."""
     sentence = NOT_A_WORKER.format(reply.status_code)
     if _is_from_edge(reply):
@@ -40,19 +41,19 @@ def not_a_worker(reply: requests.Response) -> WorkerUnavailable:
     return WorkerUnavailable(sentence)
 
 
-def _is_from_edge(reply: requests.Response) -> bool:
+def _is_from_edge(reply: WorkerReply) -> bool:
     """Return whether it looks like a platform's reply for a service that is not up, not like another service's."""
     html = reply.headers.get("Content-Type", "").lower().startswith("text/html")
-    loading_page = html and reply.ok and "Location" not in reply.headers
+    loading_page = html and reply.status_code < HTTPStatus.BAD_REQUEST and "Location" not in reply.headers
     return loading_page or reply.status_code in EDGE_STATUSES or RENDER_EDGE_HEADER in reply.headers
 
 
-def parse_reply(reply: requests.Response, text: bytes, path: str, model: type[M]) -> M:
+def parse_reply(reply: WorkerReply, text: bytes, path: str, model: type[M]) -> M:
     """Return a whole reply of the worker's as a model. Raises the ApiError that the reply is."""
-    if reply.status_code == requests.codes.not_found:
+    if reply.status_code == HTTPStatus.NOT_FOUND:
         raise WorkerUnavailable(f"The render worker knows no {path}: PERCHANCE_WORKER_URL must end with its host.")
     try:
-        if reply.status_code == requests.codes.ok:
+        if reply.status_code == HTTPStatus.OK:
             return model.model_validate_json(text)
         error = ErrorBody.model_validate_json(text)
     except ValidationError:
@@ -71,12 +72,12 @@ def error_of(error: ErrorBody, status: int) -> ApiError:
     return Relayed(error, status)
 
 
-def read_body(reply: requests.Response, deadline: Deadline) -> bytes:
+def read_body(reply: WorkerReply, deadline: Deadline) -> bytes:
     """Return the whole body. Raises WorkerUnavailable if it is too large, DeadlinePassed if it is late."""
     return b"".join(_chunks(reply, deadline))
 
 
-def read_lines(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
+def read_lines(reply: WorkerReply, deadline: Deadline) -> Iterator[bytes]:
     """Yield the lines of a stream, each as soon as it is whole. Raises as `read_body`."""
     begun: list[bytes] = []
     size = 0
@@ -91,7 +92,7 @@ def read_lines(reply: requests.Response, deadline: Deadline) -> Iterator[bytes]:
             raise WorkerUnavailable(REPLY_TOO_LARGE)
 
 
-def _chunks(reply: requests.Response, deadline: Deadline, max_bytes: int = MAX_REPLY_BYTES) -> Iterator[bytes]:
+def _chunks(reply: WorkerReply, deadline: Deadline, max_bytes: int = MAX_REPLY_BYTES) -> Iterator[bytes]:
     try:
         yield from chunks(reply, max_bytes, deadline, lenient=True)  # it may end with the result
     except BodyTooLarge:

@@ -5,9 +5,9 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import TypeVar
 
-import requests
 from pydantic import BaseModel
 
 from image_api.dispatch.coalesced_read import CoalescedRead
@@ -26,6 +26,7 @@ from image_api.dispatch.worker_connection import (
 from image_api.dispatch.worker_weights import WorkerWeights
 from image_api.errors import ApiError, DeadlinePassed, WorkerNotConfigured
 from image_api.outbound.abort import Abort
+from image_api.outbound.reply import WorkerReply
 from image_api.settings import Settings
 from render_worker.contract import ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
@@ -145,19 +146,19 @@ class WorkerClient:
 
     def image(
         self, name: str, method: str, headers: Mapping[str, str], client: str | None = None, *, wake: bool = True
-    ) -> requests.Response:
+    ) -> WorkerReply:
         """Return the response with a stored picture, its body unread; the caller closes it.
 
         Without `wake` there is one attempt, a short one of a HEAD, which neither begins nor awaits a cold start.
         """
         seconds = QUICK_SECONDS if wake or method != "HEAD" else IMPROVING_SECONDS
 
-        def attempt() -> requests.Response:
+        def attempt() -> WorkerReply:
             return self.send(method, f"/images/{name}", seconds, headers=headers)
 
         return self._read(attempt, client, wake=wake)
 
-    def delete_image(self, name: str, client: str | None = None) -> requests.Response:
+    def delete_image(self, name: str, client: str | None = None) -> WorkerReply:
         """Have the worker delete a stored picture, and return its response, its body unread; the caller closes it."""
         return self._read(lambda: self.send("DELETE", f"/images/{name}", DELETION_SECONDS), client, wake=True)
 
@@ -184,7 +185,7 @@ class WorkerClient:
             contextlib.suppress(ApiError),
             self.send("GET", f"/requests/{request_id}/known", IMPROVING_SECONDS) as reply,
         ):
-            return bool(reply.status_code == requests.codes.no_content)
+            return bool(reply.status_code == HTTPStatus.NO_CONTENT)
         return False
 
     def cancel(self, request_id: str) -> None:
@@ -213,7 +214,7 @@ class WorkerClient:
         seconds: float,
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    ) -> WorkerReply:
         """Send one request and return the worker's response, its body unread, as WorkerConnection does."""
         return self._connection.send(method, path, seconds, body, headers)
 
@@ -233,7 +234,7 @@ class WorkerClient:
     def _read_recipe(self, name: str) -> Recipe | None:
         deadline = Deadline.after(QUICK_SECONDS)
         with self.send("GET", f"/recipes/{name}", QUICK_SECONDS) as reply:
-            return parsed_recipe(read_body(reply, deadline)) if reply.status_code == requests.codes.ok else None
+            return parsed_recipe(read_body(reply, deadline)) if reply.status_code == HTTPStatus.OK else None
 
     def _read_accepted_health(self) -> WorkerHealth:
         self._get("/models", ModelList, QUICK_SECONDS)  # requires the token, which /health does not

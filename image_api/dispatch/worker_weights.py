@@ -1,9 +1,9 @@
 """The models and LoRAs that one render worker keeps in memory."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TypeVar
 
-import requests
 from pydantic import BaseModel
 
 from image_api.dispatch.cold_start import ColdStart, run_probe
@@ -83,6 +83,6 @@ class WorkerWeights:
         deadline = Deadline.after(seconds)
         text = body.model_dump_json(exclude_none=True).encode() if body else None
         with self._connection.send(method, path, seconds, text) as reply:
-            if reply.status_code == requests.codes.not_found:
+            if reply.status_code == HTTPStatus.NOT_FOUND:
                 raise EngineNotConfigured("The render worker is of an older version, which keeps no models itself.")
             return parse_reply(reply, read_body(reply, deadline), path, model)

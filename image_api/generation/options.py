@@ -1,6 +1,7 @@
 """The options of one generation: what a client of /generate can ask for, in a query or in a body."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,7 @@ from render_worker.contract import (
     Recipe,
     Within,
     alternative_text,
+    is_none,
     is_side,
     size_of,
 )
@@ -29,6 +31,9 @@ from render_worker.contract import (
 MAX_PICTURES = 10  # of one request
 MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
 MAX_QUERY_FIELDS = 100
+# Queries whose options are memoised, with those: parsing one takes a third of a cached response's time. Together they
+# may take 4 MB.
+MAX_MEMOISED, MAX_MEMOISED_BYTES = 512, 1024
 RECIPE_FIELDS = set(Recipe.model_fields)  # of the options, those that decide how the picture looks
 
 ONE_PICTURE = "n must be 1, or left out, where the answer is one picture; /sheet.png shows several as one."
@@ -116,7 +121,7 @@ class GenerationOptions(Recipe):
         None,
         description="one PNG, JPEG or WebP picture that comes by POST: as a file of multipart/form-data, or in JSON as"
         " base64 or a data URL; no address is fetched",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """What the picture begins with."""
     previews: bool = Field(False, description="true or false; previews come in event streams")
@@ -131,6 +136,18 @@ class GenerationOptions(Recipe):
     """Which engines are asked first. If left out, the operator's order counts."""
     cache_without_seed: bool = False
     """Whether identical requests share a result even if they have no seed. Routes set it, not clients."""
+
+    __slots__ = ("_memoised_key",)  # no private attribute: that would count for equality, and copies would have it
+    _memoised_key: str
+
+    def memoised_key(self, compute: Callable[[Recipe], str]) -> str:
+        """Return what `compute` returns for the recipe in its style; it is called once for these options."""
+        try:
+            return self._memoised_key
+        except AttributeError:
+            key = compute(self.in_style())
+            object.__setattr__(self, "_memoised_key", key)
+            return key
 
     @property
     def opens_picture(self) -> bool:
@@ -184,9 +201,9 @@ class GenerationOptions(Recipe):
 
     def with_own_alt(self, result: GenerateResult) -> GenerateResult:
         """Return the result with the alternative text of the client's own words, without those of a style."""
-        if not result.alt:
+        if not result.alt or result.alt == (own := alternative_text(self.prompt)):
             return result
-        return result.model_copy(update={"alt": alternative_text(self.prompt)})
+        return result.model_copy(update={"alt": own})
 
     @property
     def _size_names(self) -> set[str]:
@@ -255,8 +272,21 @@ class GenerationOptions(Recipe):
     @classmethod
     def parse_query(cls, query: bytes, **fixed: object) -> Self:
         """Return the options of a query string, and those that the address fixes. Raises InvalidField as `parse`."""
+        if len(query) > MAX_MEMOISED_BYTES:
+            return cls._parse_query(query, **fixed)
+        options: Self = _parsed(cls, query, **fixed)
+        return options
+
+    @classmethod
+    def _parse_query(cls, query: bytes, **fixed: object) -> Self:
         pairs = query_pairs(query)
         return cls.parse([*(pair for pair in pairs if pair[0] not in fixed), *fixed.items()])
+
+
+@lru_cache(maxsize=MAX_MEMOISED)
+def _parsed(model: type[GenerationOptions], query: bytes, **fixed: object) -> Any:
+    """Return the options of a query, which can be shared: they are immutable."""
+    return model._parse_query(query, **fixed)
 
 
 def bounded(request: GenerateRequest, seconds: float, max_price: float | None) -> GenerateRequest:

@@ -94,7 +94,8 @@ class Generation:
         candidates, or in another order, so no other request's flight is joined.
         """
         content: Progress | GenerationResponse | None = None
-        options = options if report else options.model_copy(update={"previews": False})
+        if options.previews and not report:
+            options = options.model_copy(update={"previews": False})
         try:
             events = self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
             for event in self.cancellations.until_response(waiter, events):
@@ -138,7 +139,17 @@ class Generation:
             log.info("%s: making a cached picture anew, its host has lost it", request_id)
             self._results.drop(key)
             return None
-        return with_id(options.as_asked(cached), request_id).model_copy(update={"cached": True})
+        return _as_hit(options.as_asked(cached), request_id)
+
+    def at_hand(self, options: GenerationOptions, request_id: str) -> GenerationResponse | None:
+        """Return the response from the cache if no host has to be asked for the picture; None if `generate` may wait.
+
+        It needs no waiter, as nothing of it can be cancelled.
+        """
+        cached = self._cached(options, self._key(options))
+        if cached is None or not (options.opens_picture or cached.image_url.startswith("/")):
+            return None
+        return GenerationResponse(_as_hit(options.as_asked(cached), request_id), "HIT", options.image)
 
     def require(self, pictures: Sequence[GenerationOptions], waiter: Waiter) -> None:
         """Raise RateLimited or BudgetSpent unless all of these that are not there could be charged now."""
@@ -188,7 +199,7 @@ class Generation:
     def _key(self, options: GenerationOptions) -> str | None:
         """Return the key of the result in the cache, None if it is not to be cached."""
         cacheable = options.seed >= 0 or options.cache_without_seed
-        return results.recipe_key(options.in_style()) if cacheable and self._results.enabled else None
+        return options.memoised_key(results.recipe_key) if cacheable and self._results.enabled else None
 
     def _shared_key(self, options: GenerationOptions) -> str | None:
         """Return the key by which an identical request joins the flight of this one; None if none does."""
@@ -289,3 +300,8 @@ class Generation:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
         self._dispatch.stop()
+
+
+def _as_hit(cached: GenerateResult, request_id: str) -> GenerateResult:
+    """Return a cached result as that of the request with this id."""
+    return cached.model_copy(update={"request_id": request_id, "cached": True})

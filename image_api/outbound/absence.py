@@ -6,12 +6,13 @@ a redirect to another file, a page, or an image with a warning in its head. None
 
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from urllib.parse import unquote, urljoin, urlsplit
 
-import requests
 import urllib3
 
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks
+from image_api.outbound.reply import Reply
 from render_worker.serving.deadline import Deadline
 
 GONE_STATUSES = (404, 410)
@@ -37,7 +38,7 @@ MAX_ERROR_BYTES = 8 * 1024
 ERROR_SECONDS = 3.0
 
 
-def is_gone(reply: requests.Response, address: str) -> bool:
+def is_gone(reply: Reply, address: str) -> bool:
     """Return whether a host's reply to a request for the picture at `address` says that there is none any more.
 
     The body of a refusal is read, up to MAX_ERROR_BYTES.
@@ -47,12 +48,12 @@ def is_gone(reply: requests.Response, address: str) -> bool:
         return True
     if status in REDIRECTS:
         return _is_placeholder(reply.headers.get("Location", ""), address)
-    if status == requests.codes.ok:
+    if status == HTTPStatus.OK:
         return not PICTURE_TYPE.fullmatch(_media_type(reply))
     return status in GONE_STATUSES or (status in REFUSALS and GONE_CODE.search(_beginning(reply)) is not None)
 
 
-def _media_type(reply: requests.Response) -> str:
+def _media_type(reply: Reply) -> str:
     return reply.headers.get("Content-Type", "").partition(";")[0].strip()
 
 
@@ -78,12 +79,12 @@ def _stem(name: str) -> str:
     return name.partition(".")[0].lower()
 
 
-def _beginning(reply: requests.Response) -> bytes:
+def _beginning(reply: Reply) -> bytes:
     """Return up to MAX_ERROR_BYTES of a body, as far as they come."""
     return b"".join(_received(reply))[:MAX_ERROR_BYTES]
 
 
-def _received(reply: requests.Response) -> Iterable[bytes]:
+def _received(reply: Reply) -> Iterable[bytes]:
     try:
         yield from chunks(reply, MAX_ERROR_BYTES, Deadline.after(ERROR_SECONDS), lenient=True)
     except (BodyTooLarge, BodyTooLate, urllib3.exceptions.HTTPError, OSError):

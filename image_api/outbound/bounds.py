@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-import requests
-
+from image_api.outbound.reply import Reply
 from render_worker.serving.deadline import Deadline
 
 CHUNK_BYTES = 64 * 1024
@@ -17,7 +16,7 @@ class BodyTooLate(Exception):
     """Raised if a body is not complete at its deadline."""
 
 
-def chunks(reply: requests.Response, max_bytes: int, deadline: Deadline, *, lenient: bool = False) -> Iterator[bytes]:
+def chunks(reply: Reply, max_bytes: int, deadline: Deadline, *, lenient: bool = False) -> Iterator[bytes]:
     """Yield a body as it comes, in chunks of up to CHUNK_BYTES.
 
     Raises BodyTooLarge if there are more than `max_bytes`, BodyTooLate if a chunk comes later than the deadline, and
@@ -46,7 +45,7 @@ def whole_number(digits: str | None, maximum: int) -> int | None:
     return number if number <= maximum else None
 
 
-def retry_after(reply: requests.Response, max_seconds: int) -> int:
+def retry_after(reply: Reply, max_seconds: int) -> int:
     """Return the seconds of a Retry-After header, up to `max_seconds`; 0 if there is none, or if it is a date."""
     text = reply.headers.get("Retry-After", "")
     if not (text.isascii() and text.isdigit()):

@@ -6,28 +6,19 @@ when it is open tells its client which ports of this network are open.
 
 import functools
 import socket
-import ssl
 from typing import Any
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-from urllib3.util.ssl_ import create_urllib3_context
 
-from image_api.outbound.guarded_http import GuardedAdapter, GuardedHTTPSConnection, GuardedSession
+from image_api.outbound import certificates
+from image_api.outbound.guarded_connections import GuardedHTTPSConnection
+from image_api.outbound.guarded_http import GuardedAdapter, GuardedSession
 from image_api.outbound.public_hosts import AllowedURLs, Found, PublicHosts
 from render_worker.serving.deadline import Deadline
 
 CONNECT_SECONDS = 10.0  # for the look-up and all of the host's addresses, unless the request has its own limit
 MIN_SECONDS = 0.001  # 0 would not wait at all
-
-
-@functools.cache
-def trusting_context() -> ssl.SSLContext:
-    """Return the TLS context of all connections that trust the usual authorities: to load those takes 17 ms."""
-    context = create_urllib3_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
 
 
 class PinnedConnection(GuardedHTTPSConnection):
@@ -39,8 +30,8 @@ class PinnedConnection(GuardedHTTPSConnection):
 
     def connect(self) -> None:
         """Connect, without loading the authorities of certificates again."""
-        if self.ca_certs == DEFAULT_CA_BUNDLE_PATH:
-            self.ca_certs, self.ssl_context = None, trusting_context()
+        if self.ca_certs == certificates.BUNDLE:
+            self.ca_certs, self.ssl_context = None, certificates.trusting_context()
         super().connect()
 
     def _new_conn(self) -> socket.socket:

@@ -5,7 +5,8 @@ from flask import g
 from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK, Account, Scope
 from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
 from image_api.errors import ApiError
-from image_api.services import services
+from image_api.services import Services, services
+from image_api.web.current import current_globals
 from image_api.web.disclosure import has_token
 from image_api.web.sent_credentials import is_key, sends_credential, sent_credential, sent_key
 
@@ -29,7 +30,7 @@ def current_account() -> Account | None:
 
     With AUTH=none it is None, too, unless the request has a valid API key, or came by a signed link.
     """
-    account: Account | None = g.get("account")
+    account: Account | None = current_globals().get("account")
     return account
 
 
@@ -49,7 +50,7 @@ def require_admin() -> None:
     if has_token():
         return
     if services().authenticator is None and current_account() is None and (key := sent_key()):
-        _become(_holder_of(key))  # which raises what is wrong with it
+        _become_holder(key)  # which raises what is wrong with it
     if services().authenticator is not None or current_account():
         require_scope(ADMIN)
     elif services().settings.worker_token is None:
@@ -83,7 +84,7 @@ def _identified() -> Account | None:
     authenticator = services().authenticator
     if authenticator is None:
         try:
-            return _become(_holder_of(key)) if (key := sent_key()) else None
+            return _become_holder(key) if (key := sent_key()) else None
         except ApiError as error:  # what no address needs is as none if it is wrong
             g.key_refusal = str(error)
             return None
@@ -91,16 +92,20 @@ def _identified() -> Account | None:
         g.account = OPERATOR
         return OPERATOR
     credential = sent_credential(authenticator.wanted)
-    return _become(_holder_of(credential) if is_key(credential) else authenticator.account_of(credential, g.client))
+    if is_key(credential):
+        return _become_holder(credential)
+    return _become(authenticator.account_of(credential, g.client), services())
 
 
-def _holder_of(key: str) -> Account:
-    """Return the account of an API key of the request. Raises as Authenticator does."""
-    return services().api_keys.account_of(key, g.client)
+def _become_holder(key: str) -> Account:
+    """Make the account of an API key the request's, and return it. Raises as Authenticator does."""
+    its = services()
+    return _become(its.api_keys.account_of(key, current_globals().client), its)
 
 
-def _become(account: Account) -> Account:
+def _become(account: Account, its: Services) -> Account:
     """Make an account the request's, and the client that admission control knows; return it."""
-    g.account = account
-    g.client = services().client_ids.id_of(account.id)
+    globals_ = current_globals()
+    globals_.account = account
+    globals_.client = its.client_ids.id_of(account.id)
     return account

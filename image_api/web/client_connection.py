@@ -3,9 +3,10 @@
 import socket
 from collections.abc import Callable
 
-from flask import g, request
+from flask import g
 
 from image_api.admission import Waiter
+from image_api.web.current import current_request
 from image_api.web.paying import current_payer
 
 # Of struct tcp_info's first byte (linux/tcp.h, net/tcp_states.h): reset, and closed by the other side.
@@ -14,7 +15,7 @@ TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8
 
 def waiter(*, stream: bool = False, given_up: Callable[[], bool] = lambda: False) -> Waiter:
     """Return a waiter for the current request; `given_up` returns whether the request needs no result any longer."""
-    connection = request.environ.get("gunicorn.socket")
+    connection = current_request().environ.get("gunicorn.socket")
     return Waiter(
         g.client,
         stream=stream,

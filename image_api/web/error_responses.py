@@ -11,6 +11,7 @@ from image_api.auth.errors import LEAKED
 from image_api.errors import ApiError, InvalidParameter, SpeculativeRequest
 from image_api.limits.errors import RateLimited
 from image_api.web.access import key_refusal
+from image_api.web.current import current_request
 from image_api.web.disclosure import visible_error
 from image_api.web.responses import json_response, set_retry_after
 from image_api.web.schemas.error_format import ErrorFormat
@@ -61,7 +62,7 @@ def register(app: Flask) -> None:
 
 def _refuse_invalid_http() -> Response | None:
     """Return the response to a request that gunicorn could not read; None if it could."""
-    refusal: Refusal | None = request.environ.get(REFUSAL)
+    refusal: Refusal | None = current_request().environ.get(REFUSAL)
     return _refusal_response(refusal) if refusal else None
 
 

@@ -1,9 +1,10 @@
 """A request's host, and its check against ALLOWED_HOSTS (DNS rebinding)."""
 
-from flask import Flask, Request, request
+from flask import Flask, Request
 
 from image_api.allowed_hosts import AllowedHosts, without_default_port
 from image_api.errors import InvalidParameter, MisdirectedRequest
+from image_api.web.current import current_request
 
 EXEMPT = ("/health", "/v1/health")  # requested by platforms under any name, and of no use to a page of another site
 
@@ -13,6 +14,7 @@ def register(app: Flask, entries: tuple[str, ...]) -> None:
     allowed = AllowedHosts(entries)
 
     def check_host() -> None:
+        request = current_request()
         host = _named_host(request)
         request.host = without_default_port(host, request.scheme)  # Werkzeug's own has no name with an underscore
         if request.path in EXEMPT:

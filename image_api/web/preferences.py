@@ -2,7 +2,7 @@
 
 import re
 
-from flask import request
+from image_api.web.current import current_request
 
 ASYNC = "respond-async"
 QUOTED = r'"(?:[^"\\]|\\.)*"'  # it protects commas
@@ -12,7 +12,7 @@ PREFERENCE = re.compile(rf'(?:{QUOTED}|[^",])+')
 
 def prefers_async() -> bool:
     """Return whether the request prefers to be answered at once. Preferences that are not known here are ignored."""
-    header: str | None = request.environ.get("HTTP_PREFER")
+    header: str | None = current_request().environ.get("HTTP_PREFER")
     if header is None or ASYNC not in header.lower() or not WELL_FORMED.fullmatch(header):
         return False
     return any(map(_is_async, PREFERENCE.findall(header)))

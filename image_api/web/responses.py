@@ -1,16 +1,17 @@
 """Responses as JSON, their common headers, and absolute URLs of pictures."""
 
-import uuid
+import secrets
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 from pydantic import BaseModel
 from werkzeug.routing import RequestRedirect
 
 from image_api.errors import InvalidParameter
 from image_api.generation.results import absolute_url
 from image_api.services import services
+from image_api.web.current import current_globals, current_request
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
 from render_worker.serving.json_text import embeddable
@@ -44,14 +45,21 @@ def set_retry_after(response: Response, seconds: int | None) -> None:
         response.headers["Retry-After"] = str(seconds)
 
 
+def add_if_missing(response: Response, name: str, value: str) -> None:
+    """Add a header, unless the response has it. Werkzeug's `setdefault` makes an exception of each missing one."""
+    if response.headers.get(name) is None:
+        response.headers.add(name, value)
+
+
 def base_url() -> str:
     """Return the URL under which the client reaches this service, without a slash at its end.
 
     Raises InvalidParameter if the Host header is malformed.
     """
-    configured = services().settings.public_base_url or services().settings.render_external_url
-    if configured:
+    settings = services().settings
+    if configured := settings.public_base_url or settings.render_external_url:
         return configured.rstrip("/")
+    request = current_request()
     if not request.host:
         raise InvalidParameter("The Host header must be a host name.")
     return f"{request.scheme}://{request.host}{request.root_path}"
@@ -63,21 +71,24 @@ def with_absolute_url(result: R) -> R:
 
 
 def _identify_request() -> None:
-    g.request_id = uuid.uuid4().hex
-    g.client = services().client_ids.id_of(request.environ.get(CLIENT_ADDRESS))
+    here = current_globals()
+    here.request_id = secrets.token_hex(16)
+    here.client = services().client_ids.id_of(current_request().environ.get(CLIENT_ADDRESS))
 
 
 def _add_common_headers(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")  # of Flask's own responses, as to OPTIONS
+    response.headers.add("X-Request-ID", current_globals().request_id)
+    response.headers.add("X-Content-Type-Options", "nosniff")
+    add_if_missing(response, "Cache-Control", "no-store")  # of Flask's own responses, as to OPTIONS
     return response
 
 
 def _redirect_below_base(response: Response) -> Response:
     """Send Werkzeug's own redirects, as from //models to /models, to the URL under which the client reaches us."""
-    redirect = request.routing_exception if response.status_code == RequestRedirect.code else None
-    if isinstance(redirect, RequestRedirect):
+    if response.status_code != RequestRedirect.code:
+        return response
+    request = current_request()
+    if isinstance(redirect := request.routing_exception, RequestRedirect):
         target = urlsplit(redirect.new_url)
         path = target.path.removeprefix(request.root_path)
         response.location = base_url() + target._replace(scheme="", netloc="", path=path).geturl()

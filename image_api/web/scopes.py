@@ -3,15 +3,17 @@
 An address needs one unless OPEN_FAMILIES or OPEN_VIEWS has its view: a new one is closed until it is added there.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 
-from flask import Flask, request
+from flask import Flask
 
 from image_api.auth.account import ADMIN, GENERATE, JOBS
 from image_api.errors import ApiError
 from image_api.services import services, services_of
 from image_api.web.access import require_admin, require_scope
+from image_api.web.current import current_request
 from image_api.web.pages.window_page import shows_window
 from image_api.web.sent_credentials import sends_credential, sent_key
 
@@ -55,20 +57,31 @@ def _authorize_holder() -> None:
 
 def _authorize() -> None:
     """Raise as `require_scope` unless the request has the scopes that its address needs."""
-    endpoint = request.endpoint
-    if endpoint is None or request.method == "OPTIONS":  # a preflight carries no credential
+    its = current_request()
+    endpoint = its.endpoint
+    if endpoint is None or its.method == "OPTIONS":  # a preflight carries no credential
         return
     if _is_open(endpoint):
         _identify_admin(endpoint)
         return
+    _check_of(endpoint)()
+
+
+@cache
+def _check_of(endpoint: str) -> Callable[[], None]:
+    """Return what raises unless the request may be served by the view of an endpoint that needs a credential."""
     if endpoint in ADMIN_VIEWS:
-        require_admin()
-    elif request.blueprint in JOB_FAMILIES and endpoint != SUBMISSION:
-        require_scope(JOBS, ADMIN)
-    else:
-        if endpoint == SUBMISSION:
-            require_scope(JOBS)
-        require_scope(GENERATE)
+        return require_admin
+    if endpoint == SUBMISSION:
+        return _require_scopes_of_submission
+    if endpoint.rpartition(".")[0] in JOB_FAMILIES:
+        return partial(require_scope, JOBS, ADMIN)
+    return partial(require_scope, GENERATE)
+
+
+def _require_scopes_of_submission() -> None:
+    require_scope(JOBS)
+    require_scope(GENERATE)
 
 
 def _is_open(endpoint: str) -> bool:

@@ -13,6 +13,7 @@ from image_api.auth.signed_links import EXPIRES, SIGNATURE, verify
 from image_api.generation.options import query_pairs
 from image_api.services import services
 from image_api.web.access import current_account
+from image_api.web.current import current_request
 from image_api.web.pages.error_page import error_page
 from image_api.web.pages.html_pages import is_navigation, prefers_page
 
@@ -42,7 +43,7 @@ def link_seconds() -> float:
 
 def _accept_link() -> Response | None:
     """Give a request by a valid link its account. Raises InvalidLink, or returns its page, if the link is not valid."""
-    query: bytes = request.query_string
+    query: bytes = current_request().query_string
     if not MAY_BE_SIGNED.search(query) or request.endpoint not in SIGNABLE or request.method not in METHODS:
         return None
     pairs = query_pairs(query)

@@ -6,6 +6,7 @@ from flask import Flask, request
 
 from image_api.errors import NotForPreviews, SpeculativeRequest
 from image_api.preview_bots import is_preview_bot
+from image_api.web.current import current_request
 
 SPECULATIVE = re.compile(r"\b(prefetch|prerender|preview)\b", re.IGNORECASE)
 SPECULATIVE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
@@ -28,7 +29,7 @@ def register(app: Flask) -> None:
 
 def is_for_preview() -> bool:
     """Return whether the current request is a link-preview bot's."""
-    return is_preview_bot(request.environ.get("HTTP_USER_AGENT", ""))
+    return is_preview_bot(current_request().environ.get("HTTP_USER_AGENT", ""))
 
 
 def is_speculative() -> bool:
@@ -55,10 +56,12 @@ def refuse_speculation() -> None:
 
 
 def _is_prefetch() -> bool:
-    return any(SPECULATIVE.search(request.environ.get(header, "")) for header in SPECULATIVE_HEADERS)
+    environ = current_request().environ
+    return any(SPECULATIVE.search(environ[header]) for header in SPECULATIVE_HEADERS if header in environ)
 
 
 def _refuse_costs() -> None:
+    request = current_request()
     is_free = FREE.fullmatch(request.path) or request.endpoint in FREE_VIEWS
     if request.url_rule and not (request.method in METHODS and is_free) and is_for_preview():
         raise NotForPreviews

@@ -5,11 +5,11 @@ Conditional requests (ETag) and range requests are honoured; a picture whose fil
 
 import re
 
-import requests
 from flask import Response, abort, g, request
 
 from image_api.errors import PictureDeleted, PictureLostAgain, WorkerUnavailable
 from image_api.generation.results import absolute_url
+from image_api.outbound.reply import WorkerReply
 from image_api.remote_pictures import PictureContent, length_of
 from image_api.services import services
 from image_api.web.bodies import content_response
@@ -95,7 +95,7 @@ def _exists(name: str) -> bool:
         return reply.status_code == 200
 
 
-def _worker_reply(name: str) -> requests.Response | None:
+def _worker_reply(name: str) -> WorkerReply | None:
     """Return the worker's reply with its body unread; None, and errors, as in stored_image."""
     part = request.headers.get("Range")
     headers = {"Range": part} if part else {}
@@ -111,13 +111,13 @@ def _worker_reply(name: str) -> requests.Response | None:
     return None
 
 
-def _is_partial(reply: requests.Response) -> bool:
+def _is_partial(reply: WorkerReply) -> bool:
     """Return whether it is a well-formed reply to a range request."""
     has_range = CONTENT_RANGE.fullmatch(reply.headers.get("Content-Range", "")) is not None
     return reply.status_code == 416 or (reply.status_code == 206 and has_range)
 
 
-def _passed_through(reply: requests.Response, mimetype: str) -> Response:
+def _passed_through(reply: WorkerReply, mimetype: str) -> Response:
     if request.method == "HEAD":
         reply.close()
         response = Response(status=reply.status_code, mimetype=mimetype)
@@ -130,14 +130,14 @@ def _passed_through(reply: requests.Response, mimetype: str) -> Response:
     return response
 
 
-def _range_not_satisfiable(reply: requests.Response) -> Response:
+def _range_not_satisfiable(reply: WorkerReply) -> Response:
     error = ErrorBody(error="The picture has no such part.", code="range_not_satisfiable", request_id=g.request_id)
     response = json_response(error, 416)
     response.headers.update(_range_headers(reply))
     return response
 
 
-def _range_headers(reply: requests.Response) -> dict[str, str]:
+def _range_headers(reply: WorkerReply) -> dict[str, str]:
     """Return the worker's headers about ranges that are well-formed and belong to a reply of that status."""
     known = WHOLE_HEADERS if reply.status_code == 200 else PART_HEADERS
     return {name: text for name, form in known.items() if form.fullmatch(text := reply.headers.get(name, ""))}

@@ -65,13 +65,14 @@ class TrustedProxies:
         entries = () if isinstance(trusted, int) else trusted
         self._networks: tuple[Network, ...] = tuple(network for entry in entries for network in networks_of(entry))
         self._look_up = lru_cache(maxsize=4096)(self._examine)
+        self._is_trusted = lru_cache(maxsize=1024)(lambda peer: within(_peer_address(peer), self._networks))
         self._warned = False
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Set the request's client, and its scheme, host, port and prefix if its peer is trusted."""
         peer = environ.get("REMOTE_ADDR") or ""
         environ[CLIENT_ADDRESS] = peer or None
-        if self._hops or (self._networks and within(_peer_address(peer), self._networks)):
+        if self._hops or (self._networks and self._is_trusted(peer)):
             self._apply_forwarded(environ)
         elif FORWARDED_FOR in environ and within(_peer_address(peer), INTERNAL):
             self._warn_once(peer)

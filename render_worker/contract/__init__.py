@@ -18,7 +18,7 @@ It imports nothing else of the worker. Both tiers import from the package itself
 
 from render_worker.contract.alt import alternative_text
 from render_worker.contract.errors import InvalidField
-from render_worker.contract.fields import MAX_TEXT, Fields, Text
+from render_worker.contract.fields import MAX_TEXT, Fields, Text, is_none
 from render_worker.contract.health import (
     PUBLIC_HEALTH,
     SERVICE,
@@ -233,6 +233,7 @@ __all__ = [
     "WorkerHealth",
     "alternative_text",
     "difference",
+    "is_none",
     "is_side",
     "is_tracker",
     "nearest_shape",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
 
 from render_worker.contract.errors import InvalidField
-from render_worker.contract.fields import MAX_TEXT, Fields, Text
+from render_worker.contract.fields import MAX_TEXT, Fields, Text, is_none
 from render_worker.contract.sizes import (
     MAX_SIDE,
     MIN_SIDE,
@@ -83,22 +83,20 @@ class Recipe(Fields):
     shape: Shape = Field("square", description="one of portrait, landscape, square")
     """A proportion in the engine's own size: 2:3, 3:2 or 1:1."""
     width: int | None = Field(
-        None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
+        None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=is_none
     )
     """Pixels, with `height` or `aspect_ratio`."""
     height: int | None = Field(
-        None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=lambda value: value is None
+        None, ge=MIN_SIDE, le=MAX_SIDE, multiple_of=SIDE_STEP, description=SIDE, exclude_if=is_none
     )
     """Pixels, with `width` or `aspect_ratio`."""
     aspect_ratio: AspectRatio | None = Field(
         None,
         description=f"{OPEN}, a ratio from 1:4 to 4:1, like 16:9, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """The proportion, of any size or with a width or a height."""
-    size_optional: Literal[True] | None = Field(
-        None, description="true or left out", exclude_if=lambda value: value is None
-    )
+    size_optional: Literal[True] | None = Field(None, description="true or left out", exclude_if=is_none)
     """Set if width and height are a wish: an engine that cannot make them makes the shape, and is not asked later."""
     model: Annotated[str, AfterValidator(_auto_in_lower_case)] = Field(
         "auto", pattern=MODEL_PATTERN, description="auto or a name from /models"
@@ -111,14 +109,14 @@ class Recipe(Fields):
         ge=0,
         le=100,
         description="an integer from 0 to 100 (the quality of jpeg and webp), 100 with png, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """The quality of a `jpeg` or `webp`, and of what `auto` becomes: 90, 85 if left out. A `png` keeps every pixel."""
     image: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",
         description="the SHA-256 of a picture, in lower-case hexadecimal digits, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """The picture to begin with, by its digest. Its bytes are `image_data`."""
     strength: float | None = Field(
@@ -127,7 +125,7 @@ class Recipe(Fields):
         le=1,
         allow_inf_nan=False,
         description="a number above 0, 1 at most, and goes with image only",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """How far the picture may depart from `image`; if left out, the engine decides."""
     steps: int | None = Field(
@@ -135,21 +133,21 @@ class Recipe(Fields):
         ge=1,
         le=MAX_STEPS,
         description=f"an integer from 1 to {MAX_STEPS}, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """Denoising steps; if left out, the engine decides."""
     scheduler: str | None = Field(
         None,
         pattern=r"^[A-Za-z][A-Za-z0-9_+-]{0,59}$",
         description="the name of a scheduler, like euler or dpmpp_2m, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """By which the steps are computed; if left out, the model's own."""
     lora_path: Annotated[str, AfterValidator(below_its_folder)] | None = Field(
         None,
         pattern=LORA_PATTERN,
         description="the name of a LoRA from /v1/loras/list, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """The LoRA that is added to the model."""
     lora_scale: float | None = Field(
@@ -158,12 +156,10 @@ class Recipe(Fields):
         le=2,
         allow_inf_nan=False,
         description="a number from 0 to 2, and goes with lora_path only",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """Its weight; 1 if left out."""
-    negative_prompt_optional: Literal[True] | None = Field(
-        None, description="true or left out", exclude_if=lambda value: value is None
-    )
+    negative_prompt_optional: Literal[True] | None = Field(None, description="true or left out", exclude_if=is_none)
     """Set if the negative prompt belongs to a style: an engine without negative prompts drops it without a note."""
 
     _image_data: bytes = PrivateAttr(b"")

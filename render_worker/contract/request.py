@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
+from render_worker.contract.fields import is_none
 from render_worker.contract.recipe import DIFFUSION_NAMES, Recipe
 
 MAX_BODY_BYTES = 64 * 1024  # two texts of 2,000 characters, each character escaped as "\ud83d\ude00", and some room
@@ -42,22 +43,20 @@ class GenerateRequest(Recipe):
         300.0, gt=0, le=3600, allow_inf_nan=False, description="a number of seconds above 0, 3,600 at most"
     )
     within: Within = None
-    prefer: Preference | None = Field(
-        None, description="one of fast, free, quality, or left out", exclude_if=lambda value: value is None
-    )
+    prefer: Preference | None = Field(None, description="one of fast, free, quality, or left out", exclude_if=is_none)
     """It only goes with model=auto."""
-    previews: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
+    previews: Literal[True] | None = Field(None, description="true or left out", exclude_if=is_none)
     """Set if the client wants previews, which cost some services' time or money."""
     max_price: float | None = Field(
         None,
         ge=0,
         allow_inf_nan=False,
         description="a number of US dollars from 0 on, or left out",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     """What all attempts at the picture may cost together, in US dollars: engines whose price is higher, or not known,
     are passed over. Set for a client with a budget."""
-    as_size: Literal[True] | None = Field(None, description="true or left out", exclude_if=lambda value: value is None)
+    as_size: Literal[True] | None = Field(None, description="true or left out", exclude_if=is_none)
     """Set if the client gave width and height as `size`, by which the response then calls them."""
 
     @property

@@ -14,7 +14,7 @@ from urllib3.connection import HTTPSConnection
 
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import PictureUnavailable
-from image_api.outbound import pinned_connection, public_hosts
+from image_api.outbound import certificates, public_hosts
 from image_api.outbound.guarded_http import GuardedSession
 from image_api.outbound.pinned_connection import PinnedAdapter, PinnedConnection
 from image_api.outbound.public_hosts import NotPublic
@@ -177,8 +177,8 @@ def test_the_usual_authorities_are_loaded_once(names, serve, authority, loopback
     bundle = str(tmp_path / "usual.pem")
     authority.cert_pem.write_to_path(bundle)
     monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", bundle)
-    monkeypatch.setattr(pinned_connection, "DEFAULT_CA_BUNDLE_PATH", bundle)
-    pinned_connection.trusting_context.cache_clear()
+    monkeypatch.setattr(certificates, "BUNDLE", bundle)
+    certificates.trusting_context.cache_clear()
     names.known[HOST] = names.known["other.example"] = [["127.0.0.1"]]
     with GuardedSession() as session:
         session.mount("https://", PinnedAdapter())
@@ -187,7 +187,7 @@ def test_the_usual_authorities_are_loaded_once(names, serve, authority, loopback
         assert session.get(f"https://{HOST}:{serve('127.0.0.1')}/", timeout=5).text == "ok"
         with pytest.raises(requests.exceptions.SSLError, match="Hostname mismatch"):
             session.get(f"https://other.example:{serve('127.0.0.1')}/", timeout=5)
-    pinned_connection.trusting_context.cache_clear()
+    certificates.trusting_context.cache_clear()
 
 
 def test_the_usual_authorities_vouch_for_no_other(names, serve, loopback_is_public):
@@ -198,7 +198,7 @@ def test_the_usual_authorities_vouch_for_no_other(names, serve, loopback_is_publ
             with pytest.raises(requests.exceptions.SSLError, match="certificate verify failed"):
                 session.get(f"https://{HOST}:{serve('127.0.0.1')}/", timeout=5)
     assert serve.sent == []
-    assert len(pinned_connection.trusting_context().get_ca_certs()) > 50
+    assert len(certificates.trusting_context().get_ca_certs()) > 50
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,18 @@ def test_a_client_that_does_not_read_holds_up_no_refusal(tmp_path):
                 client.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 90_000)
         assert all(healthy(server) for _ in range(5))
         assert time.monotonic() - begun < 45  # while one that waits does so for a minute
+
+
+@pytest.mark.parametrize(
+    ("path", "end"),
+    [("/health", b"}\n"), ("/nowhere", b"}\n"), ("/generate", b"}\n"), ("/robots.txt", b"\n"), ("/favicon.ico", b"")],
+)
+def test_a_short_response_is_one_packet(path, end):
+    with api() as server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        for _ in range(10):
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            received = client.recv(65536)
+            head, _, body = received.partition(b"\r\n\r\n")
+            (length,) = (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line)
+            assert len(body) == length > 0
+            assert body.endswith(end)

@@ -6,14 +6,14 @@ deleted, and a picture is missing only if every worker says so.
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Protocol, TypeVar
-
-import requests
 
 from image_api.dispatch.cold_start import WorkerStarting
 from image_api.dispatch.pool.pooled_worker import PooledWorker
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import ApiError, DeadlinePassed
+from image_api.outbound.reply import WorkerReply
 from render_worker.contract import Recipe
 
 FOUND_STATUSES = (200, 206, 304, 416)
@@ -49,17 +49,17 @@ class PictureSearch:
 
     def image(
         self, name: str, method: str, headers: Mapping[str, str], client: str | None, *, wake: bool
-    ) -> requests.Response:
+    ) -> WorkerReply:
         """Return the response with a picture; of one that is found nowhere the response that says most.
 
         Without `wake` no cold start is begun or awaited. Raises the ApiError of a worker that may have the picture.
         """
 
-        def ask(worker: WorkerClient, waits: bool) -> requests.Response:
+        def ask(worker: WorkerClient, waits: bool) -> WorkerReply:
             return worker.image(name, method, headers, client, wake=waits)
 
-        replies: list[tuple[requests.Response, Verdict]] = []
-        chosen: requests.Response | None = None
+        replies: list[tuple[WorkerReply, Verdict]] = []
+        chosen: WorkerReply | None = None
         try:
             replies.extend(self._replies(name, ask, _of_response, wake))
             chosen = min(replies, key=lambda it: it[1].value)[0]
@@ -129,10 +129,10 @@ def _note_error(worker: PooledWorker, error: ApiError) -> bool:
     return isinstance(error.__cause__, DeadlinePassed)
 
 
-def _of_response(reply: requests.Response) -> Verdict:
+def _of_response(reply: WorkerReply) -> Verdict:
     if reply.status_code in FOUND_STATUSES:
         return Verdict.FOUND
-    known = {requests.codes.gone: Verdict.DELETED, requests.codes.not_found: Verdict.MISSING}
+    known: dict[int, Verdict] = {HTTPStatus.GONE: Verdict.DELETED, HTTPStatus.NOT_FOUND: Verdict.MISSING}
     return known.get(reply.status_code, Verdict.UNSURE)
 
 

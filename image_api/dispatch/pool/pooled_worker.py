@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 
-import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from image_api.dispatch.cold_start import Probes
 from image_api.dispatch.direct import DirectDispatch
@@ -199,7 +199,7 @@ class PooledWorker:
         except DeadlinePassed:
             return False
         except ApiError as error:
-            return not isinstance(error.__cause__, requests.ConnectTimeout)
+            return not _is_connect_timeout(error.__cause__)
         if self.client.recent.reply(ModelList) is None:
             self.client.model_names()
         return True
@@ -209,3 +209,7 @@ class PooledWorker:
             attempts = list(self._attempts)
         for abort in attempts:
             abort.disconnect()
+
+
+def _is_connect_timeout(error: BaseException | None) -> bool:
+    return isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError)

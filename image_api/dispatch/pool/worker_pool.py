@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import requests
-
 from image_api.dispatch.model_union import union
 from image_api.dispatch.pool.load_balancer import LoadBalancer
 from image_api.dispatch.pool.picture_search import Locations, PictureSearch
@@ -15,6 +13,7 @@ from image_api.dispatch.validation import WORKER_PATH
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.dispatch.worker_connection import READ_RETRY_SECONDS
 from image_api.errors import ApiError, DeadlinePassed, WorkerUnavailable
+from image_api.outbound.reply import WorkerReply
 from image_api.settings import Settings
 from render_worker.contract import ModelList, Recipe, WorkerHealth
 from render_worker.serving.deadline import Deadline
@@ -122,7 +121,7 @@ class WorkerPool:
 
     def image(
         self, name: str, method: str, headers: Mapping[str, str], client: str | None = None, *, wake: bool = True
-    ) -> requests.Response:
+    ) -> WorkerReply:
         """Return the response with a stored picture, its body unread; the caller closes it."""
         return self._search.image(name, method, headers, client, wake=wake)
 

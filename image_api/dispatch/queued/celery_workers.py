@@ -1,11 +1,11 @@
 """The Celery workers in the place of the render workers: they make the pictures, and none of them serves one."""
 
 import contextlib
-import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 
-import requests
+from urllib3 import HTTPResponse
 
 from image_api.dispatch.model_union import union
 from image_api.dispatch.queued.queue_health import QueueHealth
@@ -15,6 +15,7 @@ from image_api.dispatch.recent_contact import LastKnown, best_of
 from image_api.dispatch.render_workers import RenderWorkers, Weights
 from image_api.dispatch.worker_client import WorkerClient
 from image_api.errors import ApiError, EngineNotConfigured, WorkerNotConfigured
+from image_api.outbound.reply import WorkerReply
 from render_worker.contract import ModelList, Recipe, WorkerHealth
 
 UNSERVED = "The Celery workers keep pictures in a folder that no render worker serves: PERCHANCE_WORKER_URL is not set."
@@ -99,7 +100,7 @@ class CeleryWorkers:
 
     def image(
         self, name: str, method: str, headers: Mapping[str, str], client: str | None = None, *, wake: bool = True
-    ) -> requests.Response:
+    ) -> WorkerReply:
         """Return a render worker's response with a stored picture. Without one there is none: HTTP 404.
 
         Raises WorkerNotConfigured if there should be one, because Celery workers keep pictures in their folder.
@@ -130,8 +131,5 @@ class CeleryWorkers:
             self.reports.all()
 
 
-def _not_found() -> requests.Response:
-    reply = requests.Response()
-    reply.status_code = requests.codes.not_found
-    reply.raw = io.BytesIO()
-    return reply
+def _not_found() -> WorkerReply:
+    return WorkerReply(HTTPResponse(status=HTTPStatus.NOT_FOUND, preload_content=False))

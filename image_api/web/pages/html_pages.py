@@ -7,6 +7,7 @@ from flask import Response, render_template, request
 
 from image_api.services import services
 from image_api.web.compression import compressed_response
+from image_api.web.current import current_request
 from image_api.web.pages.static_files import relative_root, static_url
 from image_api.web.pages.texts import language, texts
 from image_api.web.responses import base_url
@@ -80,4 +81,5 @@ def prefers_json() -> bool:
 
 def is_navigation() -> bool:
     """Return whether a browser asks for what its window is to show: https://www.w3.org/TR/fetch-metadata/."""
-    return request.headers.get("Sec-Fetch-Dest") == "document"
+    destination: str | None = current_request().environ.get("HTTP_SEC_FETCH_DEST")
+    return destination == "document"

@@ -2,8 +2,8 @@
 
 import contextlib
 from dataclasses import dataclass
+from http import HTTPStatus
 
-import requests
 import urllib3
 from flask import g
 
@@ -12,6 +12,7 @@ from image_api.errors import ApiError, PictureDeleted, PictureGone
 from image_api.generation.picture_records import PictureRecord
 from image_api.generation.results import has_expired
 from image_api.outbound.bounds import BodyTooLarge, BodyTooLate, chunks
+from image_api.outbound.reply import WorkerReply
 from image_api.picture_formats import Unreadable, upright_size
 from image_api.services import services
 from image_api.web.speculative_requests import is_speculative
@@ -74,13 +75,13 @@ def _is_lost(name: str, record: PictureRecord) -> bool:
         return _is_missing(reply, name, record)
 
 
-def _is_missing(reply: requests.Response, name: str, record: PictureRecord) -> bool:
+def _is_missing(reply: WorkerReply, name: str, record: PictureRecord) -> bool:
     """Return whether a file is lost, and can be made again. Raises PictureGone if it cannot, or PictureDeleted."""
     address = f"/images/{name}"
-    if reply.status_code == requests.codes.gone:
+    if reply.status_code == HTTPStatus.GONE:
         services().generation.forget(address)
         raise PictureDeleted
-    if reply.status_code != requests.codes.not_found:
+    if reply.status_code != HTTPStatus.NOT_FOUND:
         return False
     can_be_made = record.recipe and not record.recipe.image
     if not can_be_made and not services().generation.replacement_of(address):
@@ -103,7 +104,7 @@ def _kept_by_worker(name: str) -> KnownPicture:
         raise
 
 
-def _size_in(reply: requests.Response) -> Size | None:
+def _size_in(reply: WorkerReply) -> Size | None:
     """Return the size that the beginning of a picture's file tells; None if it tells none."""
     beginning = b""
     with contextlib.suppress(BodyTooLarge, BodyTooLate, urllib3.exceptions.HTTPError, OSError):

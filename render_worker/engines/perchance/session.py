@@ -4,7 +4,8 @@ import asyncio
 import logging
 from typing import Literal
 
-from render_worker.browser.browser import PAGE_OPEN_SECONDS, Browser, BrowserContext, BrowserError, BrowserGone, Page
+from render_worker.browser.browser import PAGE_OPEN_SECONDS, Browser, BrowserContext, BrowserError, Page
+from render_worker.browser.errors import BrowserGone
 from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Reporter
 from render_worker.engines.perchance.errors import RouteClosed
