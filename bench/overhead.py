@@ -71,9 +71,7 @@ def main() -> int:
             rows[EMPTY] = _measure(EMPTY, empty.port, get("/"), count)
     columns = ("", "one client: ms", "p90", "beyond the worker", "32 clients: a second", "of the empty view's")
     print_table(columns, [_row(name, loads, rows[DIRECT][0], rows[EMPTY][1]) for name, loads in rows.items()])
-    print(
-        f"\nIdle, the API tier's two processes have {once:.0f} MiB together, {twice:.0f} with shared pages counted twice."
-    )
+    print(f"\nIdle, the API tier's two processes have {once:.0f} MiB; {twice:.0f} with shared pages counted twice.")
     return 0
 
 
