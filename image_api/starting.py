@@ -16,7 +16,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from render_worker.serving.deadline import Deadline
 from render_worker.serving.error_responses import REFUSAL
 
-STEPS = ("werkzeug", "flask", "render_worker.contract", "requests", "image_api.services")
+STEPS = ("werkzeug", "flask", "render_worker.contract", "urllib3", "image_api.services")
 """What the application imports, one after the other; between them requests are looked after."""
 TURN_SECONDS = 1.0  # for which connections are looked after between two steps, if they do not end
 STARTING = {"status": "starting", "service": "image-api"}

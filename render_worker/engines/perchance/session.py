@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from render_worker.browser.browser import PAGE_OPEN_SECONDS, Browser, BrowserContext, BrowserError, Page
 from render_worker.browser.errors import BrowserGone
 from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Reporter
 from render_worker.engines.perchance.errors import RouteClosed
-from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
 from render_worker.engines.perchance.parent import ParentServer
 from render_worker.engines.perchance.routes import Routes
 from render_worker.engines.perchance.settings import PerchanceSettings, Route
 from render_worker.errors import EngineError
+
+if TYPE_CHECKING:
+    from render_worker.engines.perchance.package_route import PackageRoute
 
 CLOSE_SECONDS = 2.0  # a slower close hangs
 VISITOR_RECYCLES = 10  # of the pages; then the browser context goes, too
@@ -86,7 +88,7 @@ class Session:
             await self._recycle()
         return image
 
-    async def _open_page(self, route: Route) -> PageRoute | PackageRoute:
+    async def _open_page(self, route: Route) -> "PageRoute | PackageRoute":
         alive = self._context is not None and self._browser.owns(self._context)
         page = self._pages.get(route)
         if alive and page and page.usable:
@@ -101,6 +103,8 @@ class Session:
         if route == "page":
             page = PageRoute(blank, self._settings, self._parent.url, visited=self._visited)
         else:
+            from render_worker.engines.perchance.package_route import PackageRoute  # its package takes a while
+
             page = PackageRoute(blank, self._settings)
         self._pages[route] = page
         return page
