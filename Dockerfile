@@ -24,8 +24,7 @@ COPY render_worker/__init__.py render_worker/
 COPY render_worker/contract render_worker/contract
 COPY render_worker/serving render_worker/serving
 # The default database of jobs, .data/jobs.db, is in a folder of the user's, where a volume keeps it.
-RUN python -m compileall -q image_api render_worker \
- && useradd --system api \
+RUN useradd --system api \
  && install --directory --owner=api --mode=700 /data/jobs \
  && ln -s /data/jobs .data
 ENV PATH=/opt/venv/bin:$PATH PORT=8000
@@ -34,16 +33,16 @@ EXPOSE 8000
 HEALTHCHECK --start-period=60s CMD ["env", "python", "-c", "import os, sys; from http.client import HTTPConnection as C; c = C('127.0.0.1', int(os.environ['PORT']), timeout=5); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
 CMD ["gunicorn", "app:app"]
 
-# In both targets the imports, and the jobs' migrations, leave the standard library's bytecode, which the user below may
-# not write and which a small host would make again at every start.
+# In both targets the imports, and the jobs' migrations, leave bytecode, which the user below may not write and which a
+# small host would make again at every start.
 FROM runtime AS full
 COPY --from=all-packages /opt/venv /opt/venv
-RUN python -c "import app, psycopg, sqlite3, image_api.jobs.service, celery, kombu.transport.redis" \
+RUN python -m render_worker.serving.bytecode image_api render_worker app gunicorn.app.wsgiapp \
  && DATABASE_URL=sqlite:////tmp/jobs.db alembic upgrade head && rm /tmp/jobs.db*
 USER api
 
 FROM runtime
 COPY --from=packages /opt/venv /opt/venv
-RUN python -c "import app, sqlite3, image_api.jobs.service" \
+RUN python -m render_worker.serving.bytecode image_api render_worker app gunicorn.app.wsgiapp \
  && DATABASE_URL=sqlite:////tmp/jobs.db alembic upgrade head && rm /tmp/jobs.db*
 USER api

@@ -13,3 +13,4 @@ if [ -d "$driver" ]; then
     strip --strip-unneeded "$driver/node"
     rm -rf "$driver/package/lib/vite" "$driver/package/lib/tools" "$driver/package/types" "$packages/playwright/sync_api"
 fi
+(cd "$packages" && echo *.dist-info) >"$1/packages.txt" # for the bill of materials
