@@ -32,10 +32,11 @@ WANTED := $(sort $(patsubst render_worker/requirements-%.txt,$(VENV)/.packages-%
 
 # `make test REPORTS=<folder>` leaves a report there of each line that runs pytest, named by the line's shell.
 REPORT = $(if $(REPORTS),--junitxml=$(REPORTS)/$$$$.xml)
+TARGETED = $(if $(TARGET),--target $(TARGET))
 PYTEST = $(BIN)/python -m pytest $(REPORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image hardened audit sbom build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image hardened audit sbom build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-cold-start bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -46,7 +47,7 @@ run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=90
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
-	@$(PYTEST) -n 3 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each, which wait as well
+	@$(PYTEST) -n 4 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each, which wait two thirds of the time
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz tests/chaos # two servers each, and the cores to themselves
 	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
 	@$(MAKE) --no-print-directory test-diffusers
@@ -95,12 +96,13 @@ lock: $(BIN)/python ## Compile requirements*.in into hashed requirements*.txt (U
 	@$(INSTALL) "$$(grep '^uv==' requirements-dev.in)" # alone: a lock that cannot be installed can still be compiled anew
 	@$(BIN)/python -m local.lock $(if $(UPGRADE),--upgrade)
 
-image: ## Build both tiers' images with docker, podman or buildah, whichever works here.
+image: ## Build both tiers' images with docker, podman or buildah, and print their layers' sizes (TARGET=full).
 	@if docker info >/dev/null 2>&1; then build="docker build"; \
 	elif podman info >/dev/null 2>&1; then build="podman build --format docker"; \
 	elif buildah info >/dev/null 2>&1; then build="buildah build --format docker"; \
 	else echo "None of docker, podman and buildah works here." >&2; exit 1; fi; \
-	set -x; $$build $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(IMAGE_OPTIONS) -t image-api .
+	(set -x; $$build $(TARGETED) $(IMAGE_OPTIONS) -t render-worker render_worker && $$build $(TARGETED) $(IMAGE_OPTIONS) -t image-api .)
+	@$(PYTHON) -m local.image_layers
 
 hardened: $(DEV_PACKAGES) ## Run the images that buildah built as compose.yaml confines them; needs root and runc (BUILDAH="--root …").
 	@$(BIN)/python -m tests.images -- $(BUILDAH)
@@ -145,6 +147,9 @@ bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route besi
 
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
+
+bench-cold-start: $(DEV_PACKAGES) $(BROWSER) ## Draw what runs when both tiers start in what a free plan gives; needs root.
+	@$(BIN)/python -m bench.cold_start
 
 bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting clients one API process holds; needs root.
 	@$(BIN)/python -m bench.capacity

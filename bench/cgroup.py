@@ -62,6 +62,11 @@ class Cgroup:
             (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     @property
+    def processes(self) -> list[int]:
+        """Return the ids of the processes in the group."""
+        return [int(pid) for pid in (self._cpu / "cgroup.procs").read_text().split()]
+
+    @property
     def memory_mib(self) -> float:
         """Return the memory that counts and cannot be reclaimed: anonymous and shared, in MiB."""
         fields = _fields(self._memory / "memory.stat")

@@ -5,7 +5,8 @@ import re
 
 from pydantic import Field, SecretStr, field_validator
 
-from image_api.database_url import engine_url
+from image_api.database_url import engine_url, sqlite_file
+from image_api.optional_packages import require_package
 from render_worker.serving.environment import EnvironmentSettings, secrets_in
 
 WEBHOOK_SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
@@ -97,8 +98,8 @@ class JobSettings(EnvironmentSettings):
     @field_validator("database_url")
     @classmethod
     def _of_a_database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value:
-            engine_url(value)
+        if value and sqlite_file(engine_url(value)) is None:
+            require_package("psycopg")
         return value
 
 

@@ -11,6 +11,7 @@ from image_api.auth_settings import AuthSettings
 from image_api.job_settings import JobSettings
 from image_api.limit_settings import LimitSettings
 from image_api.networks import networks_of
+from image_api.optional_packages import require_package
 from render_worker.serving.celery_address import has_known_options, is_broker, is_redis
 from render_worker.serving.environment import Debug, Host, LogLevel, Port, read, split_at_commas
 
@@ -220,6 +221,8 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
         address = value.get_secret_value() if value else ""
         if value and not (is_redis(address) and has_known_options(address)):
             raise ValueError("it must be an address like redis://:password@host:6379/0, the password percent-encoded")
+        if value:
+            require_package("redis")
         return value
 
     @field_validator("celery_broker_url")
@@ -234,6 +237,8 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
     def _with_redis(cls, value: str, info: ValidationInfo) -> str:
         if value == "celery" and info.data.get("redis_url") is None:  # it may be refused itself, and is named then
             raise ValueError("celery needs REDIS_URL, which holds what is true of the queue; or set it to direct")
+        if value == "celery":
+            require_package("celery")
         return value
 
     @field_validator("worker_token")

@@ -9,22 +9,22 @@ from pathlib import Path
 def file_in_image(image: str, path: str, options: Sequence[str] = ()) -> str:
     """Return the text of a file in an image. `options` are buildah's global ones. Exits if nothing here has it."""
     for engine in ("docker", "podman"):
-        text = _output(engine, "run", "--rm", "--pull=never", "--entrypoint=cat", image, path)
+        text = output_of(engine, "run", "--rm", "--pull=never", "--entrypoint=cat", image, path)
         if text is not None:
             return text
-    container = _output("buildah", *options, "from", "--pull-never", f"localhost/{image}")
+    container = output_of("buildah", *options, "from", "--pull-never", f"localhost/{image}")
     if container is None:
         sys.exit(f"None of docker, podman and buildah has the image {image} here: make image builds it.")
     try:
-        folder = _output("buildah", *options, "mount", container.strip())
+        folder = output_of("buildah", *options, "mount", container.strip())
         if folder is None:
             sys.exit(f"buildah could not mount {image}: as another user than root run it within buildah unshare.")
         return (Path(folder.strip()) / path.lstrip("/")).read_text()
     finally:
-        _output("buildah", *options, "rm", container.strip())
+        output_of("buildah", *options, "rm", container.strip())
 
 
-def _output(*command: str) -> str | None:
+def output_of(*command: str) -> str | None:
     """Return a command's output; None if it fails, or if there is no such program."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - engines of containers

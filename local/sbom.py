@@ -1,7 +1,8 @@
 """`python -m local.sbom`: write a CycloneDX bill of materials of each built image into build/sbom.
 
-It names the base image, the Debian packages that the image has, the Python packages of its locked sets with the hashes
-of their files, and what lies in the image's own folders of another origin. The images are those of `make image`.
+It names the base image, the Debian packages and the Python packages that the image has, the latter with the hashes of
+the files that were locked, and what lies in the image's own folders of another origin. The images are those of
+`make image`.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
-from packaging.markers import Marker
+from packaging.utils import canonicalize_name
 
 from local.image_files import file_in_image
 from render_worker.contract import VERSION
@@ -25,17 +26,16 @@ from render_worker.contract import VERSION
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build/sbom"
 STATUS = "/var/lib/dpkg/status"
-FROM = re.compile(r"^FROM (?P<name>\S+?):(?P<tag>\S+)$", re.MULTILINE)
-PYTHON = re.compile(r"(?P<version>(?P<minor>\d+\.\d+)\.\d+)")
-EXTRAS = re.compile(r'^ARG EXTRAS="(?P<names>[^"]*)"$', re.MULTILINE)
+PACKAGES = "/opt/venv/packages.txt"
+"""The folders of the installed packages' metadata: slim-packages.sh writes it."""
+FROM = re.compile(r"^FROM (?P<name>\S+?):(?P<tag>\S+) AS base$", re.MULTILINE)
 PINNED = re.compile(
-    r"^(?P<name>[a-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>\S+)(?: ; (?P<marker>[^\\\n]+?))? \\\n"
+    r"^(?P<name>[a-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>\S+)(?: ; [^\\\n]+?)? \\\n"
     r"(?P<hashes>(?:    --hash=\S+(?: \\)?\n)+)",
     re.MULTILINE,
 )
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 VENDORED = re.compile(r"(?P<name>[a-z-]+)-(?P<version>\d+(?:\.\d+)+)")
-LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,23 @@ class Image:
 
 
 def images(root: Path = ROOT) -> tuple[Image, ...]:
-    """Return both tiers' images; the worker's with the packages of its default EXTRAS."""
+    """Return both tiers' images, with all that may be installed in them."""
     worker = root / "render_worker"
-    extras = EXTRAS.search((worker / "Dockerfile").read_text())
-    assert extras  # noqa: S101 - as above
-    names = ["", *(f"-{name}" for name in extras["names"].split())]
+    locked = tuple(path.with_suffix(".txt") for path in sorted(worker.glob("requirements*.in")))
     return (
         Image("image-api", root / "Dockerfile", (root / "requirements.txt",), root / "image_api/vendor"),
-        Image("render-worker", worker / "Dockerfile", tuple(worker / f"requirements{name}.txt" for name in names)),
+        Image("render-worker", worker / "Dockerfile", locked),
     )
 
 
-def bill_of_materials(image: Image, dpkg_status: str) -> str:
-    """Return an image's bill of materials as CycloneDX 1.6 in JSON; `dpkg_status` is Debian's list of its packages."""
+def bill_of_materials(image: Image, dpkg_status: str, packages: str) -> str:
+    """Return an image's bill of materials as CycloneDX 1.6 in JSON.
+
+    `dpkg_status` is Debian's list of its packages, and `packages` has the folders of the Python packages' metadata.
+    """
     name, tag = image.base
     base = _component(ComponentType.CONTAINER, "docker", name, tag)
-    components = [base, *debian_packages(dpkg_status), *python_packages(image), *vendored(image.vendored)]
+    components = [base, *debian_packages(dpkg_status), *python_packages(image, packages), *vendored(image.vendored)]
     bom = Bom(components=components)
     bom.metadata.component = Component(type=ComponentType.CONTAINER, name=image.name, version=VERSION)
     bom.register_dependency(bom.metadata.component, components)
@@ -88,14 +89,14 @@ def debian_packages(status: str) -> Iterator[Component]:
             yield _component(ComponentType.LIBRARY, "deb", fields["Package"], fields["Version"], qualifiers, "debian")
 
 
-def python_packages(image: Image) -> list[Component]:
-    """Return the packages of the image's locked sets that its platform and Python have."""
-    python = PYTHON.match(image.base[1])
-    assert python  # noqa: S101 - the tag of Python's image
-    environment = {**LINUX, "python_version": python["minor"], "python_full_version": python["version"]}
-    pinned = (found for path in image.locks for found in PINNED.finditer(path.read_text()))
-    wanted = (it for it in pinned if it["marker"] is None or Marker(it["marker"]).evaluate(environment))
-    return list({found["name"]: _python_package(found) for found in wanted}.values())
+def python_packages(image: Image, packages: str) -> list[Component]:
+    """Return the packages that are installed. Raises SystemExit if one is not as it was locked."""
+    pinned = {(it["name"], it["version"]): it for path in image.locks for it in PINNED.finditer(path.read_text())}
+    installed = [tuple(folder.removesuffix(".dist-info").rsplit("-", 1)) for folder in packages.split()]
+    names = [(str(canonicalize_name(name)), version) for name, version in installed]
+    if unknown := [name for name in names if name not in pinned]:
+        sys.exit(f"{image.name} has other packages than the locks: {unknown}. make image builds it anew.")
+    return [_python_package(pinned[name]) for name in sorted(names)]
 
 
 def _python_package(found: re.Match[str]) -> Component:
@@ -135,7 +136,7 @@ def main() -> int:
     options: list[str] = parser.parse_args().buildah
     FOLDER.mkdir(parents=True, exist_ok=True)
     for image in images():
-        text = bill_of_materials(image, file_in_image(image.name, STATUS, options))
+        text = bill_of_materials(image, *(file_in_image(image.name, path, options) for path in (STATUS, PACKAGES)))
         path = FOLDER / f"{image.name}.cdx.json"
         path.write_text(text + "\n")
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")

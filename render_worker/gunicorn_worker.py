@@ -26,6 +26,7 @@ from render_worker.contract import SERVICE, SERVICE_HEADER
 from render_worker.serving.client_socket import ClientSocket
 from render_worker.serving.error_responses import JsonErrorResponses, require_http
 from render_worker.serving.request_bodies import watch_body
+from render_worker.starting import StartingWorker
 
 FIRST_BYTE_SECONDS = 5.0
 LINGER_SECONDS = 1.0
@@ -73,7 +74,7 @@ class TimeoutQueue:
         return [conn for conn, deadline in self._deadlines.items() if all_of_them or deadline <= now]
 
 
-class PatientWorker(JsonErrorResponses, ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(JsonErrorResponses, StartingWorker, ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threaded worker with timeouts: a request gets a thread once its whole head has arrived."""
 
     receive_seconds: ClassVar[float] = 20.0

@@ -17,5 +17,6 @@ def missing_package(module: str, dependent: str, extra: str) -> str | None:
         return None
     return (
         f"The {dependent} needs packages that are not installed: put render_worker/requirements-{extra}.txt into the "
-        "worker's Python (make run does it by itself) and start it again."
+        f"worker's Python (make run does it by itself) and start it again; an image needs EXTRAS={extra} when it is "
+        "built."
     )

@@ -32,7 +32,7 @@ class JobFailure(ErrorBody):
     status: int
 
 
-class JobLinks(BaseModel):
+class JobLinks(BaseModel, defer_build=True):
     """Addresses of the job."""
 
     status: str
@@ -45,7 +45,7 @@ class JobLinks(BaseModel):
     """The deliveries of its webhook, if it has one."""
 
 
-class JobView(BaseModel):
+class JobView(BaseModel, defer_build=True):
     """A job. What is not known, or does not apply, is left out."""
 
     job_id: str

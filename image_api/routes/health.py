@@ -4,18 +4,18 @@ from flask import Blueprint, Response, g
 
 from image_api.errors import WorkerUnavailable
 from image_api.services import services
-from image_api.web.api import describe
+from image_api.web.api import JSON, Answer, describe
 from image_api.web.api_answers import WORKER
 from image_api.web.disclosure import visible_health, visible_problem
 from image_api.web.responses import json_response
-from image_api.web.schemas.health import ApiHealth, Readiness
+from image_api.web.schemas.health import ApiHealth, Readiness, StartingHealth
 from image_api.web.worker_states import last_known_worker, numbered_workers
 
 routes = Blueprint("health", __name__)
 
 
 @routes.get("/health")
-@describe(ApiHealth)
+@describe({200: Answer("This tier's own state.", {JSON: (ApiHealth, StartingHealth)})})
 def health() -> Response:
     """Return this tier's state at once, without a request to the worker: fit for a platform's health check."""
     configured = services().worker.configured

@@ -10,7 +10,6 @@ from image_api.web.client_connection import waiter
 from image_api.web.responses import base_url
 from image_api.web.schemas.pictures import IndexedProgress, PictureErrorLine, PictureLine, PicturesLine, SessionProgress
 from image_api.web.websocket_errors import BadHandshake, UpgradeRequired
-from image_api.web.websocket_session import ConnectionOver, serve_session
 from render_worker.contract import ErrorLine, ResultLine
 
 WEBSOCKET_PATH = "/stream/generate/txt2img"
@@ -25,6 +24,8 @@ routes = Blueprint("websocket", __name__)
 )
 def txt2img() -> Response:
     """Generate a picture for each message, a body of POST /generate; its events come back as messages."""
+    from image_api.web.websocket_session import ConnectionOver, serve_session  # with asyncio: a tenth of the start
+
     base_url()  # first, so that a bad Host header is refused by an HTTP status
     here = waiter(stream=True)
     services().generation.admission.admit(here)  # before the handshake, for the same reason

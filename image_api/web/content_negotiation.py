@@ -23,7 +23,7 @@ from image_api.web.picture_negotiation import encoded_picture, foreseen_types, n
 from image_api.web.pictures_response import pictures_response
 from image_api.web.pictures_stream import pictures_stream
 from image_api.web.public_cache import NEGOTIATED, is_conditional, keep, unchanged
-from image_api.web.responses import base_url, json_response, json_text
+from image_api.web.responses import add_if_missing, base_url, json_response, json_text
 from image_api.web.speculative_requests import NO_PREVIEW, is_for_preview
 from render_worker.contract import GenerateResult, InvalidField
 
@@ -75,7 +75,7 @@ def negotiated_response(options: GenerationOptions) -> Response:
         http_response = pictures_stream(options) if lists else new_stream(options)
     else:
         http_response = pictures_response(options) if lists else _generated_response(options)
-    http_response.headers.setdefault("Vary", VARY)
+    add_if_missing(http_response, "Vary", VARY)
     return http_response
 
 

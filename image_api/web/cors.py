@@ -66,7 +66,7 @@ def _vary_by_origin(response: Response) -> Response:
 def _allow_embedding(response: Response) -> Response:
     """Let pages under `Cross-Origin-Embedder-Policy: require-corp` show pictures (fetch.spec.whatwg.org, 3.7)."""
     if PICTURES.match(current_request().path):
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        response.headers.add("Cross-Origin-Resource-Policy", "cross-origin")
     return response
 
 

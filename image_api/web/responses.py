@@ -4,14 +4,14 @@ import secrets
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 from pydantic import BaseModel
 from werkzeug.routing import RequestRedirect
 
 from image_api.errors import InvalidParameter
 from image_api.generation.results import absolute_url
 from image_api.services import services
-from image_api.web.current import current_request
+from image_api.web.current import current_globals, current_request
 from image_api.web.trusted_proxies import CLIENT_ADDRESS
 from render_worker.contract import GenerateResult
 from render_worker.serving.json_text import embeddable
@@ -45,6 +45,12 @@ def set_retry_after(response: Response, seconds: int | None) -> None:
         response.headers["Retry-After"] = str(seconds)
 
 
+def add_if_missing(response: Response, name: str, value: str) -> None:
+    """Add a header, unless the response has it. Werkzeug's `setdefault` makes an exception of each missing one."""
+    if response.headers.get(name) is None:
+        response.headers.add(name, value)
+
+
 def base_url() -> str:
     """Return the URL under which the client reaches this service, without a slash at its end.
 
@@ -65,14 +71,15 @@ def with_absolute_url(result: R) -> R:
 
 
 def _identify_request() -> None:
-    g.request_id = secrets.token_hex(16)
-    g.client = services().client_ids.id_of(current_request().environ.get(CLIENT_ADDRESS))
+    here = current_globals()
+    here.request_id = secrets.token_hex(16)
+    here.client = services().client_ids.id_of(current_request().environ.get(CLIENT_ADDRESS))
 
 
 def _add_common_headers(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")  # of Flask's own responses, as to OPTIONS
+    response.headers.add("X-Request-ID", current_globals().request_id)
+    response.headers.add("X-Content-Type-Options", "nosniff")
+    add_if_missing(response, "Cache-Control", "no-store")  # of Flask's own responses, as to OPTIONS
     return response
 
 

@@ -10,7 +10,8 @@ import re
 import sys
 import tempfile
 
-from render_worker.browser.browser import NOT_INSTALLED, Browser, BrowserGone
+from render_worker.browser.browser import NOT_INSTALLED, Browser
+from render_worker.browser.errors import BrowserGone
 from render_worker.browser.settings import BrowserSettings
 from render_worker.serving.process_hardening import become_undumpable
 

@@ -45,7 +45,8 @@ is_none = partial(operator.is_, None)
 class Fields(BaseModel):
     """A client's fields. Each field's description ends the sentence "<name> must be …"."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # Its validator is built when it is first used: most are of rarely used routes.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
     internal_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that only the other tier may set; clients of this model cannot."""
 

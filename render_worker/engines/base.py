@@ -3,16 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from render_worker.contract import EngineHealth, Phase, Recipe, Size
 from render_worker.engines.capabilities import SIZE_PARAMETERS, Capabilities, requested
 from render_worker.engines.settings import EngineSettings
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineNotConfigured
-from render_worker.imaging import SourcePicture
 from render_worker.optional_packages import missing_package
 from render_worker.sizes import SizePlan
+
+if TYPE_CHECKING:
+    from render_worker.imaging import SourcePicture
 
 
 class Reporter(Protocol):
@@ -173,7 +175,7 @@ class Engine(ABC):
         The recipe asks for nothing that `capabilities_of` leaves out.
         """
 
-    async def edit(self, recipe: Recipe, image: SourcePicture, report: Reporter) -> GeneratedImage:
+    async def edit(self, recipe: Recipe, image: "SourcePicture", report: Reporter) -> GeneratedImage:
         """Make one picture that begins with an image, as `generate` does; only asked if it honours `image`."""
         raise NotImplementedError
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from render_worker.contract import GenerateRequest
 from render_worker.engines.base import Engine
@@ -9,9 +10,11 @@ from render_worker.errors import PhaseTimeout, WorkerError
 from render_worker.generation.lane import Lane
 from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.selection import Candidate, Selection
-from render_worker.imaging import SentImage
 from render_worker.runtime import CLEAN_UP_SECONDS
 from render_worker.serving.deadline import Deadline
+
+if TYPE_CHECKING:
+    from render_worker.imaging import SentImage
 
 RESERVE = 1.5  # times its p90, is what an engine should have
 SAVING_SECONDS = 2.0
@@ -28,7 +31,7 @@ class Attempt:
     request_deadline: MovableDeadline
     deadline: Deadline | None
     """By when it must end; None if there is no other candidate (the request's deadline applies)."""
-    image: SentImage | None = None
+    image: "SentImage | None" = None
     """What the picture begins with, if anything."""
     lane: Lane = field(default_factory=Lane)
     """How it stands to an attempt beside it, if there is one."""
@@ -77,13 +80,13 @@ class Attempt:
         return _next_attempt(self.selection, self.request_deadline, self.image)
 
 
-def attempts(selection: Selection, deadline: MovableDeadline, image: SentImage | None = None) -> Iterator[Attempt]:
+def attempts(selection: Selection, deadline: MovableDeadline, image: "SentImage | None" = None) -> Iterator[Attempt]:
     """Yield an attempt for each candidate until the selection is over; each must have `failed` before the next."""
     while attempt := _next_attempt(selection, deadline, image):
         yield attempt
 
 
-def _next_attempt(selection: Selection, deadline: MovableDeadline, image: SentImage | None) -> Attempt | None:
+def _next_attempt(selection: Selection, deadline: MovableDeadline, image: "SentImage | None") -> Attempt | None:
     candidate = selection.next_candidate()
     if candidate is None:
         return None

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from render_worker.budgets.errors import OverMaxPrice
 from render_worker.budgets.expense import Expense
@@ -32,11 +32,14 @@ from render_worker.generation.movable_deadline import MovableDeadline
 from render_worker.generation.progress import OnProgress, ProgressReporter, ignore_progress
 from render_worker.generation.result import to_result
 from render_worker.generation.selector import EngineSelector
-from render_worker.imaging import Picture, SentImage, SourcePicture, make_picture
 from render_worker.metrics import Metrics
 from render_worker.outbound.privacy import kept_private
+from render_worker.picture import Picture
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
+
+if TYPE_CHECKING:
+    from render_worker.imaging import SentImage, SourcePicture
 
 MOMENT_SECONDS = 0.5  # before the deadline: a cancellation so late is taken for the deadline's
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
@@ -99,7 +102,7 @@ class Pipeline:
         selection = self.selector.select(request, expense)
         await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
-        image = SentImage(request.image_data) if request.image else None
+        image = _sent_image(request)
         for attempt in attempts(selection, deadline, image):
             if result := await self._hedging.run(attempt, self._try_attempt, on_progress):
                 return result
@@ -227,6 +230,8 @@ class Pipeline:
         self._latencies.add_outcome(engine, success=True)
 
     async def _encode(self, engine: Engine, image: GeneratedImage, recipe: Recipe) -> Picture:
+        from render_worker.imaging import make_picture  # Pillow is not imported before the first picture
+
         texts = file_texts(engine.name, image, recipe, simulated=self._is_simulated(engine, image))
         plan = engine.plan(recipe)
         return await make_picture(
@@ -262,8 +267,16 @@ class Pipeline:
             )
 
 
+def _sent_image(request: GenerateRequest) -> "SentImage | None":
+    if not request.image:
+        return None
+    from render_worker.imaging import SentImage  # Pillow is not imported before the first picture
+
+    return SentImage(request.image_data)
+
+
 async def _without_fault(
-    engine: Engine, recipe: Recipe, image: SourcePicture | None, reporter: ProgressReporter
+    engine: Engine, recipe: Recipe, image: "SourcePicture | None", reporter: ProgressReporter
 ) -> GeneratedImage:
     """Return the engine's image; raises EngineFault if the engine has a bug."""
     try:

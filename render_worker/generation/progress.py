@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from render_worker.contract import Phase, Progress
 from render_worker.generation.latency import Latencies, seconds_overdue
-from render_worker.imaging import preview_url
 
 OnProgress = Callable[[Progress], None]
 """Called on the loop's thread with each change of progress; it must not block."""
@@ -129,6 +128,8 @@ class ProgressReporter:
         if not self.wants_previews or self._last is None or time.monotonic() < self._next_preview:
             return
         self._next_preview = time.monotonic() + PREVIEW_PAUSE_SECONDS
+        from render_worker.imaging import preview_url  # Pillow is not imported before the first picture
+
         shown = await asyncio.to_thread(preview_url, data)
         if shown and not self.is_saving:
             told = math.ceil(self._expected_end - time.monotonic())  # as the engine may know it better than its past

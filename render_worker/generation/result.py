@@ -9,7 +9,7 @@ from render_worker.engines.base import GeneratedImage
 from render_worker.engines.capabilities import SIZE_PARAMETERS, requested
 from render_worker.generation.attempt import Attempt
 from render_worker.generation.selection import ignored_names
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.storages.chain import SaveOutcome
 
 

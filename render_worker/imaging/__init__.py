@@ -22,20 +22,19 @@ from render_worker.imaging.image_input import (
     fitted,
     to_source_picture,
 )
-from render_worker.imaging.picture import AUTO_FORMATS, ENDINGS, Picture
 from render_worker.imaging.placeholder import placeholder_of
+from render_worker.imaging.png_encoding import encode_png
 from render_worker.imaging.preview import preview_url
 from render_worker.imaging.source import is_picture
 from render_worker.imaging.texts import Texts
+from render_worker.picture import Picture
 from render_worker.sizes import SizePlan
 
 __all__ = [
-    "AUTO_FORMATS",
-    "ENDINGS",
     "MAX_SOURCE_PIXELS",
-    "Picture",
     "SentImage",
     "SourcePicture",
+    "encode_png",
     "file_within",
     "fitted",
     "is_picture",

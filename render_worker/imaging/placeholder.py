@@ -1,26 +1,18 @@
 """What a page can show before the picture is there: a blurred one in a few bytes, and one colour."""
 
 import math
-from dataclasses import dataclass
 
 import fast_blurhash
 from PIL import Image, ImageStat
 
 from render_worker.imaging.alpha import over_white
+from render_worker.picture import Placeholder
 
 SIDE = 32  # pixels of the copy of which both are taken; more change neither
 COMPONENTS = 4  # of the blurred picture along the longer side, as blurha.sh recommends
 COLORS = 8
 ROUNDED = [shade & 0xF0 for shade in range(256)]  # hundreds of colours take four times as long
 SIMILAR = 48  # of the 442 from black to white
-
-
-@dataclass(frozen=True)
-class Placeholder:
-    """A picture's blurhash, and its dominant colour as #rrggbb; transparent parts are white."""
-
-    blurhash: str
-    dominant_color: str
 
 
 def placeholder_of(image: Image.Image) -> Placeholder:

@@ -7,10 +7,10 @@ bounds and errors of its own.
 import json
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
-import httpx
-
-from render_worker.errors import UnexpectedReply
+if TYPE_CHECKING:
+    import httpx
 
 MAX_WORDS = 200
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
@@ -19,7 +19,7 @@ DIGITS = re.compile(r"[0-9]+")  # ASCII alone; `int` reads every script's digits
 MAX_SECONDS_DIGITS = 9  # some gateways write a Unix time, of ten digits, where seconds are due
 
 
-def is_compressed(reply: httpx.Response) -> bool:
+def is_compressed(reply: "httpx.Response") -> bool:
     """Return whether the reply is compressed, although it was asked for AS_IT_IS."""
     return bool(reply.headers.get("content-encoding", "identity") != "identity")
 
@@ -36,41 +36,9 @@ async def bounded(
         yield chunk
 
 
-async def read_body(reply: httpx.Response, max_bytes: int, too_large: Callable[[], Exception]) -> bytes:
+async def read_body(reply: "httpx.Response", max_bytes: int, too_large: Callable[[], Exception]) -> bytes:
     """Return the body of a reply that is being streamed. Raises what `too_large` returns if it exceeds `max_bytes`."""
     return b"".join([chunk async for chunk in bounded(reply.aiter_raw(), max_bytes, too_large)])
-
-
-def limit_replies(client: httpx.AsyncClient, max_bytes: int) -> None:
-    """Make a client that is lent to a library raise UnexpectedReply if a reply is larger, or compressed unasked.
-
-    Libraries read replies whole, whatever their size. They are to send AS_IT_IS. UnexpectedReply goes through them.
-    """
-
-    async def watch(reply: httpx.Response) -> None:
-        if is_compressed(reply):
-            raise UnexpectedReply("The service's reply came compressed, which nobody asked for.")
-        if isinstance(reply.stream, httpx.AsyncByteStream):
-            reply.stream = _BoundedStream(reply.stream, max_bytes)
-
-    client.event_hooks = {"response": [watch]}
-
-
-class _BoundedStream(httpx.AsyncByteStream):
-    """A reply's body, up to a number of bytes."""
-
-    def __init__(self, body: httpx.AsyncByteStream, max_bytes: int) -> None:
-        self._body, self._max_bytes = body, max_bytes
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return bounded(self._body, self._max_bytes, _larger_than_expected)
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
-def _larger_than_expected() -> UnexpectedReply:
-    return UnexpectedReply("The service's reply is larger than any that is expected.")
 
 
 def json_object(body: bytes | str) -> dict[str, object] | None:

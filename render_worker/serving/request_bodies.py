@@ -9,11 +9,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.http.errors import NoMoreData, ParseException
-from werkzeug.exceptions import RequestTimeout
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import RequestTimeout
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 WEBSOCKET = "websocket"
@@ -91,7 +93,7 @@ class RequestBody:
 
     def _read(self, take: Callable[[], bytes]) -> bytes:
         if self.failed:
-            raise RequestTimeout
+            raise _request_timeout()
         ask, self._ask = self._ask, None
         try:
             if ask and not self.complete:
@@ -100,13 +102,19 @@ class RequestBody:
                 return take()
         except TimeoutError:
             self.failed = True
-            raise RequestTimeout from None
+            raise _request_timeout() from None
         except NoMoreData:
             self.failed = True
             raise IncompleteBody from None
         except Exception:  # whatever broke it off, the rest of the body must not be read as the next request
             self.failed = True
             raise
+
+
+def _request_timeout() -> "RequestTimeout":
+    from werkzeug.exceptions import RequestTimeout  # not before gunicorn listens: it loads all of Werkzeug
+
+    return RequestTimeout()
 
 
 def watch_body(request: Any, sock: socket.socket, waiting: Waiting = nullcontext) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from render_worker.contract import IMAGE_NAME, StoredFormat
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.storages.errors import StorageNotConfigured
 from render_worker.storages.settings import StorageSettings
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from render_worker.imaging import Picture
 from render_worker.optional_packages import missing_package
+from render_worker.picture import Picture
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.errors import ServiceFailed, StorageNotConfigured, timed_out, unreachable
 from render_worker.storages.settings import BucketSettings

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from render_worker.circuit_breaker import HALF_OPEN_SECONDS, CircuitBreaker
 from render_worker.contract import OutputFormat, StorageProblem
-from render_worker.imaging import AUTO_FORMATS, Picture
+from render_worker.picture import AUTO_FORMATS, Picture
 from render_worker.serving.deadline import Deadline
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.errors import StorageCircuitOpen, StorageFailed, StorageNotConfigured, unsupported_format

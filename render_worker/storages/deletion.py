@@ -5,10 +5,10 @@ from enum import IntEnum
 from render_worker.storages.base import Storage, image_name_in
 from render_worker.storages.chain import StorageChain
 from render_worker.storages.errors import DeletionUnsupported, StorageFailed, StorageNotConfigured
-from render_worker.storages.imgur.storage import ImgurStorage
 from render_worker.storages.local.storage import LocalStorage
 
-OF_IMGUR = "imgur:"
+IMGUR = "imgur"  # by its name: its class would be imported at every start
+OF_IMGUR = f"{IMGUR}:"
 NO_NAME = "failed: it is neither a picture's name or address nor imgur:DELETEHASH, which the log has"
 SKIPPED = "imgur: skipped: it deletes only by imgur:DELETEHASH"  # whether it has the picture is unknown
 NOT_NAMED = "local: no tombstone: imgur:DELETEHASH:NAME, which the log has, also keeps it from being made again"
@@ -48,7 +48,7 @@ async def delete_by_name(storages: StorageChain, name: str) -> bool:
     if outcome is DeletionOutcome.FAILED:
         failures = [line for line, failed in lines if failed is DeletionOutcome.FAILED]
         raise StorageFailed(f"The picture was not deleted everywhere: {'; '.join(failures)}")
-    if outcome is DeletionOutcome.NOT_THERE and any(isinstance(storage, ImgurStorage) for storage in storages):
+    if outcome is DeletionOutcome.NOT_THERE and any(storage.name == IMGUR for storage in storages):
         raise DeletionUnsupported
     return outcome is DeletionOutcome.DELETED
 
@@ -56,7 +56,7 @@ async def delete_by_name(storages: StorageChain, name: str) -> bool:
 async def _delete_from_imgur(storages: StorageChain, word: str) -> list[OutputLine]:
     """Delete a picture by its deletehash, and leave a tombstone if the word has its name, too."""
     reference, _, name = word.removeprefix(OF_IMGUR).partition(":")
-    imgur = [storage for storage in storages if isinstance(storage, ImgurStorage)]
+    imgur = [storage for storage in storages if storage.name == IMGUR]
     lines = [await _delete_from(storage, OF_IMGUR + reference) for storage in imgur]
     if not lines:
         return [("failed: imgur is not in STORAGE", DeletionOutcome.FAILED)]
@@ -83,7 +83,7 @@ async def _leave_tombstone(storages: StorageChain, word: str) -> list[OutputLine
 
 
 async def _delete_from(storage: Storage, word: str) -> OutputLine:
-    if isinstance(storage, ImgurStorage) and not word.startswith(OF_IMGUR):
+    if storage.name == IMGUR and not word.startswith(OF_IMGUR):
         return SKIPPED, DeletionOutcome.NOT_THERE
     try:
         storage.check()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.storages.base import StoredObject
 
 

@@ -110,11 +110,11 @@ class Server:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                requests.get(self.url + self._ready, timeout=5)
+                if not _is_loading(requests.get(self.url + self._ready, timeout=5)):
+                    return True
             except requests.ConnectionError:
-                time.sleep(0.05)
-            else:
-                return True
+                pass
+            time.sleep(0.05)
         return False
 
     def __exit__(self, *_: object) -> None:
@@ -148,6 +148,11 @@ class Server:
                 self.process.wait()
                 raise
         return time.monotonic() - begun
+
+
+def _is_loading(response: requests.Response) -> bool:
+    """Return whether /health is not yet the application's own: no engine has a state then."""
+    return b'"status":"starting"' in response.content and b'"state"' not in response.content
 
 
 class Sandbox(Server):

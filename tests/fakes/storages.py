@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.storages import STORAGES
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.bucket import BucketStorage

@@ -210,7 +210,7 @@ def test_the_python_version_is_whole(api):
 
 
 def test_only_what_exists_is_set(either):
-    render_s_own = {"PYTHON_VERSION"}
+    render_s_own = {"PYTHON_VERSION", "EXTRAS"}  # the latter goes to the image's build, as its argument
     for service in servers(either):
         known = {name.upper() for name in SETTINGS[service["name"]].model_fields} | render_s_own
         assert variables(service).keys() <= known

@@ -2,11 +2,15 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+import greenlet
+import playwright
+import pytest
 import yaml
 
 from tests.fakes.processes import clean_environment
@@ -20,15 +24,25 @@ runpy.run_path("gunicorn.conf.py")
 import app
 print(*(module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)), sep="\\n")
 """
+STAGE = re.compile(r"^FROM (\S+)(?: AS (\S+))?\n", re.MULTILINE)
+BOTH = {"image-api": ROOT / "Dockerfile", "render-worker": ROOT / "render_worker" / "Dockerfile"}
+SLIM_PACKAGES = ROOT / "render_worker" / "slim-packages.sh"
 COMMAND = re.compile(r"^(ENTRYPOINT|HEALTHCHECK|CMD)\b[^\[\n]*(.*)$", re.MULTILINE)
 
 
+def stages(dockerfile: str) -> dict[str, str]:
+    """Return the text of each stage by its name; the last one, which is built unless a target is named, has none."""
+    _, *parts = STAGE.split(dockerfile)
+    return {name or "": f"FROM {base}\n{text}" for base, name, text in zip(*[iter(parts)] * 3, strict=True)}
+
+
 def test_nothing_that_starts_with_the_container_s_environment_is_dumpable():
-    before, as_worker = DOCKERFILE.split("\nUSER worker\n")
-    unreadable = re.search(r"chmod 711 \$\(readlink -f \$\(which (.*)\)\)$", before, re.MULTILINE)
+    runtime = stages(DOCKERFILE)["runtime"]
+    unreadable = re.search(r"chmod 711 \$\(readlink -f \$\(which (.*)\)\)$", runtime, re.MULTILINE)
     assert unreadable
     assert set(unreadable[1].split()) == {"tini", "python", "sh", "bash"}
-    commands = {kind: json.loads(command) for kind, command in COMMAND.findall(as_worker)}  # none of them by a shell
+    commands = {kind: json.loads(command) for kind, command in COMMAND.findall(DOCKERFILE)}  # none of them by a shell
+    assert COMMAND.findall(runtime) == COMMAND.findall(DOCKERFILE)  # of both targets
     assert commands["ENTRYPOINT"] == ["env", "tini", "--"]  # env, lest a runtime's capabilities open tini
     assert (commands["HEALTHCHECK"][:2], commands["CMD"][0]) == (["env", "python"], "gunicorn")
 
@@ -83,6 +97,60 @@ def test_whatever_the_api_is_made_of_makes_render_deploy_it():
     assert all((ROOT / path.removesuffix("/**")).exists() for path in paths)
     assert [file for file in files_of_the_api() if not any(fnmatch(file, path) for path in paths)] == []
     assert [path for path in what_the_api_takes_of_the_worker() if f"{path}/**" not in paths] == []
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_both_targets_are_one_but_for_their_packages(name):
+    found = stages(BOTH[name].read_text())
+    assert list(found) == ["base", "packages", "all-packages", "runtime", "full", ""]
+    full = found["full"].replace(" AS full\n", "\n").replace("--from=all-packages", "--from=packages")
+    assert full.strip() == found[""].strip()
+    assert found[""].splitlines()[0] == "FROM runtime"
+    assert [name for name, text in found.items() if "pip" in text] == ["packages", "all-packages"]
+
+
+@pytest.mark.parametrize(("name", "user"), [("image-api", "api"), ("render-worker", "worker")])
+def test_both_targets_have_their_bytecode_before_they_give_up_root(name, user):
+    for target in ("full", ""):
+        as_root, _ = stages(BOTH[name].read_text())[target].split(f"\nUSER {user}\n")
+        assert "python -m render_worker.serving.bytecode" in as_root
+
+
+def test_the_api_s_smaller_target_has_all_packages_but_those_that_settings_ask_for():
+    core, everything = ((ROOT / f"requirements{name}.in").read_text().splitlines() for name in ("-core", ""))
+    assert set(core) < set(everything)
+    left_out = {line.partition("==")[0].partition("[")[0] for line in set(everything) - set(core)}
+    checked = (path.read_text() for path in (ROOT / "image_api").glob("*settings.py"))
+    assert left_out == {name for text in checked for name in re.findall(r'require_package\("(\w+)"\)', text)}
+
+
+def test_of_playwright_s_driver_it_leaves_out_what_is_there_and_no_licence():
+    packages = Path(playwright.__file__).parent.parent
+    paths = re.findall(r'"\$(driver|packages)/([^"]+)"', SLIM_PACKAGES.read_text().split("rm -rf ")[-1])
+    assert len(paths) == 4
+    for root, path in paths:
+        folder = packages / ("playwright/driver" if root == "driver" else "") / path
+        assert folder.is_dir()
+        assert not [it for it in folder.rglob("*") if re.match("licen[cs]e|notice", it.name, re.IGNORECASE)]
+
+
+@pytest.mark.skipif(not shutil.which("strip"), reason="needs binutils, as its stage has")
+def test_packages_work_without_what_is_left_out(tmp_path):
+    packages = tmp_path / "lib/python3.11/site-packages"
+    source = Path(greenlet.__file__).parent
+    shutil.copytree(source, packages / "greenlet")
+    (packages / "greenlet-3.0.dist-info").mkdir()
+    before = next((packages / "greenlet").glob("_greenlet*.so")).stat().st_size
+    subprocess.run(["sh", SLIM_PACKAGES, tmp_path], check=True)
+    assert (source / "tests").is_dir()
+    assert not (packages / "greenlet/tests").exists()
+    assert next((packages / "greenlet").glob("_greenlet*.so")).stat().st_size < before
+    assert (tmp_path / "packages.txt").read_text() == "greenlet-3.0.dist-info\n"
+    program = "import greenlet; print(greenlet.__file__, greenlet.greenlet(lambda: 7).switch())"
+    command = [sys.executable, "-c", program]
+    environment = {**clean_environment(), "PYTHONPATH": str(packages)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(packages / "greenlet/__init__.py"), "7"]
 
 
 def test_what_is_installed_names_no_other_file():

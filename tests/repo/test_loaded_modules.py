@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from image_api.starting import STEPS
 from tests.fakes.processes import ROOT, clean_environment
 
 PROGRAM = """
@@ -14,6 +15,15 @@ from image_api.application import create_app
 from image_api.settings import Settings
 
 create_app(Settings(){jobs})
+json.dump(sorted(sys.modules), sys.stdout)
+"""
+BEFORE_LISTENING = """
+import json, runpy, sys
+
+runpy.run_path("gunicorn.conf.py")
+import gunicorn.app.wsgiapp, gunicorn.arbiter
+import image_api.gunicorn_worker
+
 json.dump(sorted(sys.modules), sys.stdout)
 """
 JOBS = """)
@@ -36,8 +46,23 @@ def without_jobs():
     return loaded(PROGRAM.format(jobs=""))
 
 
+def test_before_gunicorn_listens_only_its_settings_and_its_worker_are_loaded():
+    modules = loaded(BEFORE_LISTENING)
+    assert {"gevent", "pydantic", "image_api.settings", "image_api.starting"} <= modules
+    assert not {"werkzeug", "flask", "urllib3", "requests", "render_worker.contract"} & modules
+    assert not {"image_api.application", "image_api.services", "image_api.errors"} & modules
+
+
+def test_what_is_loaded_step_by_step_is_what_the_application_needs(without_jobs):
+    assert set(STEPS) <= without_jobs
+
+
 @pytest.mark.parametrize(
-    "library", ["sqlalchemy", "psycopg", "alembic", "standardwebhooks", "redis", "celery", "kombu", "PIL"]
+    "library",
+    [
+        *("alembic", "asyncio", "celery", "kombu", "PIL", "psycopg", "redis", "simple_websocket", "sqlalchemy"),
+        *("standardwebhooks", "wsproto"),
+    ],
 )
 def test_a_service_without_jobs_does_not_load(library, without_jobs):
     assert "flask" in without_jobs

@@ -1,5 +1,6 @@
 """render.paid.yaml: what it has besides render.yaml, and what of that its parts need of each other."""
 
+import re
 import subprocess
 import sys
 
@@ -99,6 +100,13 @@ def test_celery_workers_are_the_free_plan_s_image_with_another_command(paid):
     assert worker["dockerCommand"].split() == COMPOSED["celery-worker"]["command"]
     assert worker["numInstances"] > 1
     assert "healthCheckPath" not in worker  # a background worker has no port
+
+
+def test_the_image_of_a_celery_worker_is_built_with_the_queue_s_packages(paid):
+    extras = variables(service(paid, "celery-worker"))["EXTRAS"]["value"].split()
+    assert {"celery", "redis"} <= set(extras)
+    assert all((ROOT / f"render_worker/requirements-{name}.txt").is_file() for name in extras)
+    assert re.search(r"^ARG EXTRAS$", (ROOT / "render_worker/Dockerfile").read_text(), re.MULTILINE)
 
 
 def test_both_tiers_use_one_redis(paid):

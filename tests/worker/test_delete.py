@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 from render_worker.storages.deletion import NO_NAME, NO_TOMBSTONE, NOT_NAMED

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 from render_worker.storages.local.tombstones import TOMBSTONE

@@ -5,7 +5,7 @@ import dataclasses
 import sqlite3
 
 from render_worker.contract import Recipe
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.storages.local.recipes import FILE_NAME
 
 PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)

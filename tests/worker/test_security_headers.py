@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 
 PICTURE = Picture(b"\x89PNG and so on", 1, 1, "a" * 64)
 VARIABLE = re.compile(r"<([a-z_]+)>")

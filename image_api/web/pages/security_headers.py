@@ -4,6 +4,7 @@ from flask import Flask, Response
 
 from image_api.web.current import current_request
 from image_api.web.pages.html_pages import CONTENT_SECURITY_POLICY, HTML
+from image_api.web.responses import add_if_missing
 from render_worker.serving.security_headers import WITHOUT_CONTENT, policy_of
 
 PAGE_HEADERS = {
@@ -33,9 +34,9 @@ def _protect(response: Response) -> Response:
     if response.status_code not in WITHOUT_CONTENT and not (is_page and response.calculate_content_length() == 0):
         if is_page:
             for name, value in PAGE_HEADERS.items():
-                response.headers.setdefault(name, value)
+                add_if_missing(response, name, value)
         else:
-            response.headers.setdefault("Content-Security-Policy", policy_of(mimetype))
+            add_if_missing(response, "Content-Security-Policy", policy_of(mimetype))
     request = current_request()
     if request.scheme == "https" and not _is_local(request.host):
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 from typing import Self
 
-from pydantic import BaseModel
-
 from image_api.jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
+from image_api.web.schemas.response_model import ResponseModel
 
 
-class AttemptView(BaseModel):
+class AttemptView(ResponseModel):
     """One request to the receiver."""
 
     at: str
@@ -26,7 +25,7 @@ class AttemptView(BaseModel):
         return cls(at=_iso(attempt.at), seconds=attempt.seconds, status_code=attempt.status_code, reason=attempt.reason)
 
 
-class DeliveryView(BaseModel):
+class DeliveryView(ResponseModel):
     """A webhook to the job's `webhook_url`."""
 
     id: str
@@ -61,7 +60,7 @@ class DeliveryView(BaseModel):
         )
 
 
-class Deliveries(BaseModel):
+class Deliveries(ResponseModel):
     """The deliveries of a job: none before it has ended, or without a `webhook_url`."""
 
     deliveries: list[DeliveryView]

@@ -2,9 +2,8 @@
 
 from typing import Self
 
-from pydantic import BaseModel
-
 from image_api.generation.options import GenerationOptions
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import VERSION
 
 ENDPOINTS = {
@@ -58,7 +57,7 @@ VALUES = (
 )
 
 
-class Parameter(BaseModel):
+class Parameter(ResponseModel):
     """One parameter of /generate."""
 
     accepts: str
@@ -66,7 +65,7 @@ class Parameter(BaseModel):
     required: bool = False
 
 
-class Documentation(BaseModel):
+class Documentation(ResponseModel):
     """The front page."""
 
     service: str = "image-api"

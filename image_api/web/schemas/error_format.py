@@ -2,12 +2,11 @@
 
 from typing import Self
 
-from pydantic import BaseModel
-
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import ErrorBody
 
 
-class ErrorFormat(BaseModel):
+class ErrorFormat(ResponseModel):
     """An error in the shape that the clients of a family of routes know."""
 
     @classmethod

@@ -2,12 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import VERSION
 
 
-class LastKnownWorker(BaseModel):
+class LastKnownWorker(ResponseModel):
     """The worker's state at the last contact, and the time of it (UTC)."""
 
     status: str = "unknown"
@@ -20,7 +19,7 @@ class NumberedWorker(LastKnownWorker):
     number: int
 
 
-class ApiHealth(BaseModel):
+class ApiHealth(ResponseModel):
     """This tier's own state."""
 
     status: str = "healthy"
@@ -34,14 +33,21 @@ class ApiHealth(BaseModel):
     simulated: bool | None = None
 
 
-class StyledHealth(BaseModel):
+class StartingHealth(ResponseModel):
+    """That this tier is up, and still loads what answers everything else, which takes some seconds on a free plan."""
+
+    status: Literal["starting"] = "starting"
+    service: Literal["image-api"] = "image-api"
+
+
+class StyledHealth(ResponseModel):
     """That this tier is up, in the styled family's words."""
 
     status: Literal["ok"] = "ok"
     simulated: bool | None = None
 
 
-class Readiness(BaseModel):
+class Readiness(ResponseModel):
     """The worker's state at this moment."""
 
     status: str = "ready"
@@ -50,7 +56,7 @@ class Readiness(BaseModel):
     simulated: bool | None = None
 
 
-class WakeStatus(BaseModel):
+class WakeStatus(ResponseModel):
     """Whether the worker is awake, and the expected seconds of its cold start if it is not."""
 
     status: Literal["awake", "waking"]

@@ -2,15 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
-
 from image_api.dispatch.queued.queue_state import BrokerStatus, RedisStatus
 from image_api.jobs.database.database_health import DatabaseStatus
+from image_api.web.schemas.response_model import ResponseModel
 from image_api.web.schemas.status import WorkerStatus
 from render_worker.contract import VERSION
 
 
-class DatabaseHealth(BaseModel):
+class DatabaseHealth(ResponseModel):
     """The jobs' database."""
 
     status: DatabaseStatus
@@ -21,7 +20,7 @@ class DatabaseHealth(BaseModel):
     hint: str | None = None
 
 
-class JobQueueHealth(BaseModel):
+class JobQueueHealth(ResponseModel):
     """The jobs that are not final."""
 
     pending: int
@@ -31,20 +30,20 @@ class JobQueueHealth(BaseModel):
     """Those that run: in the process that responds or, with DISPATCH=celery, those of the database."""
 
 
-class RedisHealth(BaseModel):
+class RedisHealth(ResponseModel):
     """The Redis that holds what is true of the queue."""
 
     status: RedisStatus
     """`up`; `refuses_writes` if it is full, a replica, or cannot save; or `down`."""
 
 
-class BrokerHealth(BaseModel):
+class BrokerHealth(ResponseModel):
     """What carries the queue's messages: the same Redis, or that of CELERY_BROKER_URL."""
 
     status: BrokerStatus
 
 
-class QueueLength(BaseModel):
+class QueueLength(ResponseModel):
     """One of the queues."""
 
     name: str
@@ -55,7 +54,7 @@ class QueueLength(BaseModel):
     """Celery workers that are up and take them."""
 
 
-class CeleryWorkerStatus(BaseModel):
+class CeleryWorkerStatus(ResponseModel):
     """A Celery worker, as it last reported, some seconds ago if it is up."""
 
     number: int
@@ -74,7 +73,7 @@ class CeleryWorkerStatus(BaseModel):
     """The state of each of its engines."""
 
 
-class JobsHealth(BaseModel):
+class JobsHealth(ResponseModel):
     """Whether jobs can be accepted and run, and what is down if not."""
 
     status: Literal["healthy", "degraded", "unhealthy"]

@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from image_api.generation.options import OTHER_NAMES, GenerationOptions
 from image_api.jobs.job import JobStatus
 from image_api.jobs.job_json import JobView
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import Fields
 
 MAX_URL = 2000  # characters
@@ -105,7 +106,7 @@ class JobQuery(Fields):
         return None if self.until is None else _seconds(self.until)
 
 
-class JobPage(BaseModel):
+class JobPage(ResponseModel):
     """Jobs, the newest first."""
 
     jobs: list[JobView]

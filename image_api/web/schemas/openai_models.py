@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Container
 from typing import Literal, Self
 
-from pydantic import BaseModel
-
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import Model, ModelList, ModelSizes
 
 AUTO = "auto"
@@ -42,7 +41,7 @@ def stands_for_model(name: str, known: Callable[[], Container[str]]) -> bool:
     return name.lower() == AUTO or is_openai_name(name) or name in known()
 
 
-class OpenAIModel(BaseModel):
+class OpenAIModel(ResponseModel):
     """A model as OpenAI's clients know it, and its state."""
 
     id: str
@@ -72,7 +71,7 @@ class OpenAIModel(BaseModel):
         return cls(id=AUTO, state=state, description=description, simulated=simulated or None)
 
 
-class OpenAIModelList(BaseModel):
+class OpenAIModelList(ResponseModel):
     """Every model, on the one page that there is."""
 
     object: Literal["list"] = "list"

@@ -3,21 +3,20 @@
 import time
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel
-
 from image_api.generation.results import absolute_url
 from image_api.web.schemas.openai import EventFamily, ImagesRequest, OpenAIError
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import ErrorBody, GenerateResult, PassedOver
 
 
-class InputTokens(BaseModel):
+class InputTokens(ResponseModel):
     """The tokens of a request, none of which is counted here."""
 
     image_tokens: int = 0
     text_tokens: int = 0
 
 
-class Usage(BaseModel):
+class Usage(ResponseModel):
     """The tokens that pictures cost: none, because no engine counts them. OpenAI's clients require the numbers."""
 
     input_tokens: int = 0
@@ -26,7 +25,7 @@ class Usage(BaseModel):
     total_tokens: int = 0
 
 
-class Image(BaseModel):
+class Image(ResponseModel):
     """One picture, as `url`, as `b64_json`, or as both."""
 
     url: str | None = None
@@ -67,7 +66,7 @@ class Image(BaseModel):
         )
 
 
-class ImagesResponse(BaseModel):
+class ImagesResponse(ResponseModel):
     """The pictures, and of OpenAI's fields about them those that are true of all."""
 
     created: int
@@ -134,7 +133,7 @@ class CompletedEvent(Image):
         )
 
 
-class PartialEvent(BaseModel):
+class PartialEvent(ResponseModel):
     """The event of a preview."""
 
     type: Literal["image_generation.partial_image", "image_edit.partial_image"]
@@ -158,7 +157,7 @@ class PartialEvent(BaseModel):
         )
 
 
-class FailedEvent(BaseModel):
+class FailedEvent(ResponseModel):
     """The event of a picture that was not made, while others of the request were: an extension of OpenAI's events."""
 
     type: Literal["image_generation.failed", "image_edit.failed"]

@@ -3,11 +3,10 @@
 from typing import Literal, Self
 from urllib.parse import urlencode
 
-from pydantic import BaseModel
-
 from image_api.generation.picture_records import PictureRecord
 from image_api.generation.results import absolute_url
 from image_api.styles import without_style
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import IMAGE_TYPES, GenerateResult, Recipe, Size, alternative_text
 
 USUAL_GUIDANCE = 7.0
@@ -31,7 +30,7 @@ OF_RESULT = {
 """The fields that are the result's, if there is one: those that say nothing about a request or a storage."""
 
 
-class PictureDetails(BaseModel):
+class PictureDetails(ResponseModel):
     """A picture of a name. What is not known of it is left out."""
 
     success: Literal[True] = True

@@ -2,9 +2,8 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel
-
 from image_api.errors import ApiError
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import ErrorBody, GenerateResult, Progress
 
 
@@ -52,14 +51,14 @@ class PicturesResult(GenerateResult):
         return cls(**first, images=images, failed=failed or None)
 
 
-class PictureLine(BaseModel):
+class PictureLine(ResponseModel):
     """A message with one of the pictures."""
 
     event: Literal["picture"] = "picture"
     result: IndexedResult
 
 
-class PictureErrorLine(BaseModel):
+class PictureErrorLine(ResponseModel):
     """A message about one that was not made."""
 
     event: Literal["picture_error"] = "picture_error"
@@ -67,7 +66,7 @@ class PictureErrorLine(BaseModel):
     error: IndexedError
 
 
-class PicturesLine(BaseModel):
+class PicturesLine(ResponseModel):
     """The last message: all of them."""
 
     event: Literal["result"] = "result"

@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
-
 from image_api.generation.cancellation import CancelStatus
+from image_api.web.schemas.response_model import ResponseModel
 
 
-class Cancellation(BaseModel):
+class Cancellation(ResponseModel):
     """What a cancellation came to. It is `left` if a picture goes on, for other requests that wait for it as well."""
 
     success: Literal[True] = True

@@ -1,11 +1,10 @@
 """The service's state as the page /status shows it, and as it is for programs."""
 
-from pydantic import BaseModel
-
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import VERSION
 
 
-class EngineStatus(BaseModel):
+class EngineStatus(ResponseModel):
     """An engine's state, and the latency and success of its recent pictures."""
 
     name: str
@@ -17,14 +16,14 @@ class EngineStatus(BaseModel):
     simulated: bool | None = None
 
 
-class QueueStatus(BaseModel):
+class QueueStatus(ResponseModel):
     """Pictures that are being made, and requests that wait for that."""
 
     running: int
     waiting: int
 
 
-class WorkerStatus(BaseModel):
+class WorkerStatus(ResponseModel):
     """One of several render workers, by its number in PERCHANCE_WORKER_URL."""
 
     number: int
@@ -33,7 +32,7 @@ class WorkerStatus(BaseModel):
     last_contact: str | None = None
 
 
-class ServiceStatus(BaseModel):
+class ServiceStatus(ResponseModel):
     """The service's state. What is not known is left out."""
 
     status: str

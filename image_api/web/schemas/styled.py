@@ -3,13 +3,14 @@
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from image_api.generation.options import IMAGE_NAMES, GenerationOptions, ResponseFormat
 from image_api.generation.results import absolute_url
 from image_api.styles import Style
 from image_api.web.schemas.error_format import ErrorFormat
 from image_api.web.schemas.picture_request import LIKE, PictureRequest, if_left_out
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import AUTO, ErrorBody, GenerateResult, PassedOver, StorageProblem, WithNulls
 
 
@@ -113,7 +114,7 @@ class StyledError(ErrorFormat):
         return cls(message=body.error, **body.model_dump(exclude={"success", "error"}))
 
 
-class StyleList(BaseModel):
+class StyleList(ResponseModel):
     """Every style that `style` accepts."""
 
     status: Literal["success"] = "success"

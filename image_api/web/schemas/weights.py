@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from image_api.web.parameter_names import NAMES
+from image_api.web.schemas.response_model import ResponseModel
 from render_worker.contract import (
     MODEL_PATTERN,
     Fields,
@@ -35,7 +36,7 @@ class LoadModelBody(Fields):
         return LoadModelRequest(model=self.model_id, timeout_seconds=self.timeout_seconds)
 
 
-class LoadedModelState(BaseModel):
+class LoadedModelState(ResponseModel):
     """The state of a model that was to be loaded."""
 
     success: Literal[True] = True
@@ -72,7 +73,7 @@ class LoraBody(Fields):
         return LoraRequest.parse([("lora_path", self.lora_path), ("model", self.model_id)])
 
 
-class LoraLoaded(BaseModel):
+class LoraLoaded(ResponseModel):
     """The state of a LoRA that was to be loaded or unloaded."""
 
     success: Literal[True] = True
@@ -88,7 +89,7 @@ class LoraLoaded(BaseModel):
         return cls(lora_path=state.lora_path, loaded=state.loaded, model_id=state.model, request_id=request_id)
 
 
-class Loras(BaseModel):
+class Loras(ResponseModel):
     """Every LoRA that `lora_path` accepts."""
 
     success: Literal[True] = True

@@ -1,17 +1,21 @@
 """Perchance's image generator through a real browser, by its page for outside apps or by its internal protocol."""
 
+import asyncio
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from render_worker.browser.browser import BrowserGone
+from render_worker.browser.errors import BrowserGone
+from render_worker.browser.launch_time import TYPICAL_SECONDS
 from render_worker.contract import EngineHealth, Recipe
 from render_worker.engines.base import Engine, GeneratedImage, Reporter
 from render_worker.engines.capabilities import TEXT_PARAMETERS, Capabilities
-from render_worker.engines.perchance.pool import SessionPool
 from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.sizes import SIZES
 from render_worker.engines.slots import Slots
 from render_worker.errors import EngineError, InvalidParameter, ServiceBlocked
+
+if TYPE_CHECKING:
+    from render_worker.engines.perchance.pool import SessionPool
 
 INLINE_SETTING = re.compile(r"\((seed|resolution|guidanceScale|negativePrompt):::")  # the site obeys them in a prompt
 ATTEMPTS = 2  # a browser that dies twice for one request probably dies of that request
@@ -29,17 +33,25 @@ class PerchanceEngine(Engine):
 
     def __init__(self, settings: PerchanceSettings) -> None:
         self._settings = settings
-        self._pool = SessionPool(settings)
+        self._pool: SessionPool | None = None
         self.slots = Slots(settings.perchance_sessions)
 
     async def start(self) -> None:
-        await self._pool.start()
+        await (await self._loaded()).start()
 
     async def stop(self) -> None:
-        await self._pool.stop()
+        if self._pool:
+            await self._pool.stop()
+
+    async def _loaded(self) -> "SessionPool":
+        """Return the pool, imported in a thread on first use: Playwright is a fifth of what the worker imports."""
+        if self._pool is None:
+            pool = await asyncio.to_thread(_import_pool)
+            self._pool = self._pool or pool(self._settings)
+        return self._pool
 
     def seconds_to_start(self) -> float:
-        return self._pool.browser.launch_time.remaining
+        return self._pool.browser.launch_time.remaining if self._pool else TYPICAL_SECONDS
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
@@ -56,7 +68,7 @@ class PerchanceEngine(Engine):
         for attempt in range(1, ATTEMPTS + 1):
             report("starting", "Preparing a visit to the site." if attempt == 1 else "Opening another page.")
             try:
-                async with self._pool.session() as session:
+                async with (await self._loaded()).session() as session:
                     return await session.make(recipe, report)
             except BrowserGone as gone:
                 reason = str(gone)
@@ -68,6 +80,8 @@ class PerchanceEngine(Engine):
         raise EngineError(reason)
 
     def health(self) -> EngineHealth:
+        if self._pool is None:
+            return EngineHealth(state="starting")
         browser = self._pool.browser
         if browser.failure:
             return EngineHealth(state="down", reason=f"The browser could not be started: {browser.failure}")
@@ -79,3 +93,9 @@ class PerchanceEngine(Engine):
         }
         state: Literal["starting", "ready"] = "ready" if browser.launches else "starting"
         return EngineHealth(state=state, details=details, sessions=self._pool.health())
+
+
+def _import_pool() -> "type[SessionPool]":
+    from render_worker.engines.perchance.pool import SessionPool
+
+    return SessionPool

@@ -17,6 +17,7 @@ let ended = () => {};
 
 function frame(url) {
   const element = document.createElement("iframe");
+  element.style.visibility = "hidden";  // it runs as any other, but nothing of it is painted
   element.src = url;
   document.body.append(element);
   return element;

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from render_worker.browser.browser import BrowserError, BrowserGone, Page, Response, died
+from render_worker.browser.browser import BrowserError, Page, Response, died
+from render_worker.browser.errors import BrowserGone
 from render_worker.browser.processes import NetworkService
 from render_worker.contract import Recipe
 from render_worker.engines.base import Reporter

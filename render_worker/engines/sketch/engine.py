@@ -1,7 +1,6 @@
 """The sketch engine: no network, no AI, the same bytes for the same recipe."""
 
 import asyncio
-import io
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -52,9 +51,9 @@ class SketchEngine(Engine):
 
 def _paint(recipe: Recipe, seed: int, size: Size) -> bytes:
     """Return the PNG file of the picture that a recipe describes."""
-    from render_worker.engines.sketch.painter import (
-        paint,  # a quarter of the worker's cold start, seconds on a small plan
-    )
+    # On first use: a quarter of the worker's cold start, seconds on a small plan.
+    from render_worker.engines.sketch.painter import paint
+    from render_worker.imaging import encode_png
 
     width, height = size
     image = paint(
@@ -65,6 +64,4 @@ def _paint(recipe: Recipe, seed: int, size: Size) -> bytes:
         width=width,
         height=height,
     )
-    out = io.BytesIO()
-    image.save(out, "PNG", compress_level=0)  # the pipeline encodes the picture that is kept
-    return out.getvalue()
+    return encode_png(image, {})  # which the pipeline keeps, with its texts

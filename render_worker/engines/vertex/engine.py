@@ -33,7 +33,8 @@ from render_worker.errors import (
 from render_worker.imaging import SourcePicture
 from render_worker.outbound.client import AS_IT_IS, http_client, tls
 from render_worker.outbound.download import MAX_PICTURE_BYTES
-from render_worker.outbound.replies import UNREADABLE, limit_replies
+from render_worker.outbound.limited_client import limit_replies
+from render_worker.outbound.replies import UNREADABLE
 
 if TYPE_CHECKING:
     from google import genai

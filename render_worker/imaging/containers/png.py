@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from render_worker.imaging.containers import exif
 from render_worker.imaging.containers.errors import UnusualFile
@@ -33,8 +33,18 @@ def with_texts(file: bytes, texts: Texts) -> bytes:
     _check(chunks)
     kept = [_with_ours(kind, data, texts) for kind, data in chunks if kind not in TEXTS or _keyword(data) not in texts]
     position = next(at for at, (kind, _) in enumerate(kept) if kind == b"IDAT")
-    kept[position:position] = [_text(keyword, text) for keyword, text in known(texts).items()]
-    return b"".join([SIGNATURE, *(part for chunk in kept for part in _parts(*chunk))])
+    kept[position:position] = [text_chunk(keyword, text) for keyword, text in known(texts).items()]
+    return file_of(kept)
+
+
+def file_of(chunks: Iterable[Chunk]) -> bytes:
+    """Return the file that the chunks make."""
+    return b"".join([SIGNATURE, *(part for chunk in chunks for part in _parts(*chunk))])
+
+
+def text_chunk(keyword: str, text: str) -> Chunk:
+    """Return a chunk of uncompressed text in no certain language."""
+    return b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode()
 
 
 def _with_ours(kind: bytes, data: bytes | memoryview, texts: Texts) -> Chunk:
@@ -101,11 +111,6 @@ def _uncompressed_bytes(kind: bytes, data: bytes | memoryview) -> int:
 
 def _keyword(data: bytes | memoryview) -> str:
     return bytes(data[: MAX_KEYWORD_BYTES + 1]).partition(b"\0")[0].decode("latin-1")
-
-
-def _text(keyword: str, text: str) -> Chunk:
-    """Return a chunk of uncompressed text in no certain language."""
-    return b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode()
 
 
 def _parts(kind: bytes, data: bytes | memoryview) -> tuple[bytes, bytes | memoryview, bytes]:

@@ -11,8 +11,8 @@ import time
 
 import httpx
 
-from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable
+from render_worker.picture import Picture
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.cloudinary.settings import CloudinarySettings
 from render_worker.storages.errors import ServiceFailed, StorageNotConfigured

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from render_worker.imaging import Picture
 from render_worker.outbound.replies import printable, whole_number
+from render_worker.picture import Picture
 from render_worker.storages.base import Storage, StoredObject
 from render_worker.storages.errors import ServiceFailed, StorageNotConfigured, unsupported_format
 from render_worker.storages.exchange import MAX_RETRY_AFTER_SECONDS, PICTURE_URL, ServiceResponse, send

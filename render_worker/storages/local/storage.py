@@ -15,7 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.storages.base import Storage, StoredObject, image_name_in
 from render_worker.storages.errors import StorageFailed
 from render_worker.storages.local.eviction import Newcomer, evict, eviction_order

@@ -17,7 +17,8 @@ SCENE = """
 import asyncio, json, os, sys
 from pathlib import Path
 import render_worker.browser.browser
-from render_worker.browser.browser import Browser, BrowserGone
+from render_worker.browser.browser import Browser
+from render_worker.browser.errors import BrowserGone
 from render_worker.browser.orphans import become_subreaper
 
 async def play():

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from render_worker.browser.browser import BrowserGone
+from render_worker.browser.errors import BrowserGone
 from render_worker.browser.memory import Memory
 from render_worker.engines.perchance import pool as pool_module
 from render_worker.engines.perchance.pool import SessionPool

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from render_worker.contract import IMAGE_NAME, IMAGE_TYPES, MAX_TEXT
-from render_worker.imaging import Picture, to_picture
+from render_worker.imaging import to_picture
+from render_worker.picture import Picture
 from render_worker.sizes import SizePlan
 
 PLAN = SizePlan(made=(64, 48), promised=True)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from render_worker.imaging import to_picture
-from render_worker.imaging.placeholder import Placeholder, placeholder_of
+from render_worker.imaging.placeholder import placeholder_of
+from render_worker.picture import Placeholder
 from render_worker.sizes import SizePlan
 from tests.worker.imaging.kept_files import exif_with, photo, saved
 

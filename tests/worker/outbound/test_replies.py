@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from render_worker.errors import UnexpectedReply
+from render_worker.outbound.limited_client import limit_replies
 from render_worker.outbound.replies import (
     is_compressed,
     json_object,
-    limit_replies,
     printable,
     read_body,
     retry_after,

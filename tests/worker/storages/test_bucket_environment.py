@@ -8,7 +8,7 @@ from pathlib import Path
 import obstore
 import pytest
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.errors import StorageFailed

@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages.chain import StorageChain
 from render_worker.storages.errors import StorageFailed, StorageNotConfigured

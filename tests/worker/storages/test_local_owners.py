@@ -17,7 +17,7 @@ ANOTHER = 1234
 SCENE = """
 import asyncio, json, sys
 from pathlib import Path
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 

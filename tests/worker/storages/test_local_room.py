@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages.errors import StorageFailed
 from render_worker.storages.local.storage import LocalStorage

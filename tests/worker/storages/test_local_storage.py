@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages.base import StoredObject
 from render_worker.storages.errors import StorageFailed

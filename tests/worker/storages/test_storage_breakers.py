@@ -10,7 +10,7 @@ import pytest
 from render_worker.circuit_breaker import HALF_OPEN_SECONDS
 from render_worker.contract import GenerateRequest
 from render_worker.errors import EngineError
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.chain import StorageChain

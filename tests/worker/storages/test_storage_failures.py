@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import requests
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import STORAGES
 from render_worker.storages.base import Storage

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from render_worker.contract import GenerateRequest
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import preflight
 from render_worker.storages.base import Storage, StoredObject

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from render_worker.imaging import Picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.storages import build_storages
 from render_worker.storages.base import Storage, StoredObject, image_name_in

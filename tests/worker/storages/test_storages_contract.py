@@ -13,7 +13,8 @@ import pytest
 import requests
 from PIL import Image
 
-from render_worker.imaging import Picture, to_picture
+from render_worker.imaging import to_picture
+from render_worker.picture import Picture
 from render_worker.settings import Settings
 from render_worker.sizes import SizePlan
 from render_worker.storages import STORAGES

@@ -1,12 +1,19 @@
-"""A finished file, as storages keep it."""
+"""A finished file, as storages keep it: all that a start needs of pictures, without Pillow."""
 
 from dataclasses import dataclass
 
 from render_worker.contract import Recipe, StoredFormat
-from render_worker.imaging.placeholder import Placeholder
 
 AUTO_FORMATS: tuple[StoredFormat, ...] = ("jpeg", "png")  # what `auto` may become
 ENDINGS: dict[StoredFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """A picture's blurhash, and its dominant colour as #rrggbb; transparent parts are white."""
+
+    blurhash: str
+    dominant_color: str
 
 
 @dataclass(frozen=True)
