@@ -10,7 +10,7 @@ import pytest
 
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.refusals import INTERNAL_ERROR
-from render_worker.starting import StartingApplication
+from render_worker.starting import LoadingApplication, stopping_application
 from tests.fakes.processes import ROOT, clean_environment, wait_until
 
 BEFORE_THE_FORK = """
@@ -75,9 +75,9 @@ class Client:
 
 @pytest.fixture
 def starting():
-    application = StartingApplication(lambda: '{"status":"starting"}', HEADERS)
+    application = LoadingApplication(lambda: '{"status":"starting"}', HEADERS)
     yield application
-    application.become(None)
+    application.become(stopping_application)
 
 
 def painted(environ, start_response):
@@ -107,6 +107,6 @@ def test_what_is_no_http_is_refused_at_once(starting):
 
 def test_those_that_wait_are_refused_if_there_will_be_none(starting):
     client = Client(starting, "/generate")
-    starting.become(None)
+    starting.become(stopping_application)
     assert client.answered().status.startswith("503")
     assert json.loads(client.body)["code"] == "worker_unavailable"
