@@ -21,12 +21,14 @@ from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until, wor
 
 TIMEOUT_SECONDS = 300
 PROBE_PAUSE_SECONDS = 0.5
+WARM_UP = 2  # pictures through both tiers before the one that is timed
 FIRST_PAUSE_SECONDS = 0.1  # until the first answer
 ROWS = {
     "worker: /health answers, s after start": "first_health",
     "worker: engine ready, s after start": "ready",
     "worker: picture asked for at the first /health, s after start": "first_picture",
     "worker: next picture, s": "next_picture",
+    "both tiers: next picture of the site's, as PNG, s": "both_tiers",
     "worker: sketch, s": "sketch",
     "worker: slowest /health after that, s": "slowest_health",
     "worker: memory at most, MiB": "memory",
@@ -94,6 +96,7 @@ def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, f
             wait_until(lambda: watch.ready, "a worker that is ready", TIMEOUT_SECONDS)
             figures = {
                 "next_picture": _seconds_for_picture(server, "auto"),
+                "both_tiers": _seconds_through_both(site, server, memory_mib, cores),
                 "sketch": _seconds_for_picture(server, "sketch"),
             }
         finally:
@@ -108,6 +111,26 @@ def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, f
             "oom_kills": group.oom_kills,
             "stop": stop,
         }
+
+
+def _seconds_through_both(site: Sandbox, renderer: Server, memory_mib: int, cores: float) -> float:
+    """Return the seconds of `GET /generate.png` by an API tier in a group of its own, warm, from a site that is ready.
+
+    The site's pictures are painted beforehand: JPEGs of 768x768 with 40 to 60 KB, as detailed as Perchance's own.
+    """
+    requests.post(f"{site.url}/sandbox", json={"painted": "beforehand"}, timeout=TIMEOUT_SECONDS).raise_for_status()
+    with Cgroup(memory_mib, cores) as group:
+        front = api(PERCHANCE_WORKER_URL=renderer.url)
+        front.before_start = group.join
+        with front:
+            return [_seconds_for_png(front) for _ in range(WARM_UP + 1)][-1]
+
+
+def _seconds_for_png(front: Server) -> float:
+    begun = time.monotonic()
+    recipe = {"prompt": "a lighthouse at night", "shape": "square"}
+    requests.get(f"{front.url}/generate.png", params=recipe, timeout=TIMEOUT_SECONDS).raise_for_status()
+    return time.monotonic() - begun
 
 
 def _measure_api(memory_mib: int, cores: float) -> dict[str, float]:
