@@ -17,7 +17,7 @@ from image_api.auth.signed_links import EXPIRES, SIGNATURE, Pairs, query_of, sig
 from image_api.cli.output import note, print_alone
 from image_api.cli.parameter_types import Parsed
 from image_api.errors import ApiError
-from image_api.generation.options import query_pairs
+from image_api.generation.query_strings import query_pairs
 from image_api.key_entries import expiry_of
 from image_api.services import services
 from image_api.web.content_negotiation import file_options, query_options

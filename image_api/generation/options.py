@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, Field, InstanceOf, PlainSerializer, WithJsonSchema
 
+from image_api.generation.query_strings import query_pairs
 from image_api.sent_images import SentImage
 from image_api.styles import ACCEPTED, STYLES, StyleName
 from render_worker.contract import (
@@ -30,7 +30,6 @@ from render_worker.contract import (
 
 MAX_PICTURES = 10  # of one request
 MIN_TIMEOUT_SECONDS = 0.001  # the contract takes no time of 0
-MAX_QUERY_FIELDS = 100
 # Queries whose options are memoised, with those: parsing one takes a third of a cached response's time. Together they
 # may take 4 MB.
 MAX_MEMOISED, MAX_MEMOISED_BYTES = 512, 1024
@@ -293,13 +292,3 @@ def bounded(request: GenerateRequest, seconds: float, max_price: float | None) -
     """Return a request with so many seconds left, and for so many US dollars at most."""
     left = max(seconds, MIN_TIMEOUT_SECONDS)
     return request.model_copy(update={"timeout_seconds": left, "max_price": max_price})
-
-
-def query_pairs(query: bytes) -> list[tuple[str, str]]:
-    """Return the names and values of a query string. Raises InvalidField if they are too many."""
-    # Bytes that are not UTF-8 become lone surrogates, which the field's own check refuses by name.
-    text = query.decode(errors="surrogateescape")
-    try:
-        return parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
-    except ValueError:
-        raise InvalidField(f"The query must have at most {MAX_QUERY_FIELDS} parameters.") from None

@@ -90,6 +90,11 @@ def with_id(result: GenerateResult, request_id: str) -> GenerateResult:
     return result.model_copy(update={"request_id": request_id})
 
 
+def as_hit(cached: GenerateResult, request_id: str) -> GenerateResult:
+    """Return a cached result as that of the request with this id."""
+    return cached.model_copy(update={"request_id": request_id, "cached": True})
+
+
 def response_event(
     name: str, result: GenerateResult, cache_status: CacheStatus, image: SentImage | None = None
 ) -> StreamEvent:

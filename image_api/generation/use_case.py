@@ -21,6 +21,7 @@ from image_api.generation.progress_stream import (
     FlightStream,
     GenerationResponse,
     GenerationStream,
+    as_hit,
     response_event,
     with_id,
 )
@@ -139,7 +140,7 @@ class Generation:
             log.info("%s: making a cached picture anew, its host has lost it", request_id)
             self._results.drop(key)
             return None
-        return _as_hit(options.as_asked(cached), request_id)
+        return as_hit(options.as_asked(cached), request_id)
 
     def at_hand(self, options: GenerationOptions, request_id: str) -> GenerationResponse | None:
         """Return the response from the cache if no host has to be asked for the picture; None if `generate` may wait.
@@ -149,7 +150,7 @@ class Generation:
         cached = self._cached(options, self._key(options))
         if cached is None or not (options.opens_picture or cached.image_url.startswith("/")):
             return None
-        return GenerationResponse(_as_hit(options.as_asked(cached), request_id), "HIT", options.image)
+        return GenerationResponse(as_hit(options.as_asked(cached), request_id), "HIT", options.image)
 
     def require(self, pictures: Sequence[GenerationOptions], waiter: Waiter) -> None:
         """Raise RateLimited or BudgetSpent unless all of these that are not there could be charged now."""
@@ -206,12 +207,7 @@ class Generation:
         return self._key(options) if options.cache and not options.chooses_engine else None
 
     def _stream_flight(
-        self,
-        options: GenerationOptions,
-        request_id: str,
-        waiter: Waiter,
-        deadline: Deadline,
-        recorded: bool,
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, recorded: bool
     ) -> GenerationStream:
         request = cache(partial(options.request, request_id, deadline.remaining))  # once, for its charge and its flight
         make = self._maker(options, request, waiter)
@@ -300,8 +296,3 @@ class Generation:
         """Raise Stopping in all requests that wait, and end the dispatch's waits."""
         self._flights.stop(Stopping("This service is being stopped."))  # first, as the next raises other errors
         self._dispatch.stop()
-
-
-def _as_hit(cached: GenerateResult, request_id: str) -> GenerateResult:
-    """Return a cached result as that of the request with this id."""
-    return cached.model_copy(update={"request_id": request_id, "cached": True})

@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request
 from image_api.auth.account import SIGNED_LINK
 from image_api.auth.errors import InvalidLink
 from image_api.auth.signed_links import EXPIRES, SIGNATURE, verify
-from image_api.generation.options import query_pairs
+from image_api.generation.query_strings import query_pairs
 from image_api.services import services
 from image_api.web.access import current_account
 from image_api.web.current import current_request

@@ -3,7 +3,7 @@
 import time
 
 from image_api.auth.signed_links import signed_pairs
-from image_api.generation.options import query_pairs
+from image_api.generation.query_strings import query_pairs
 
 KEY = "first-" + "k" * 32
 HOUR = 3600.0

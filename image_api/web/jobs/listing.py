@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Response, request
 
 from image_api.errors import InvalidParameter
-from image_api.generation.options import query_pairs
+from image_api.generation.query_strings import query_pairs
 from image_api.jobs.job import Job, Selection
 from image_api.services import services
 from image_api.web.jobs.owner import LOCAL, listed_owner

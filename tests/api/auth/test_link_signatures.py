@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from image_api.auth.errors import InvalidLink
 from image_api.auth.signed_links import EXPIRES, SIGNATURE, signed_pairs, verify
-from image_api.generation.options import query_pairs
+from image_api.generation.query_strings import query_pairs
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 NOW, LATER = 1_800_000_000, 1_800_000_900

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from image_api.generation.options import query_pairs
+from image_api.generation.query_strings import query_pairs
 from image_api.web.scopes import needs_credential
 from image_api.web.signed_links import SIGNABLE
 from tests.api.auth.conftest import ANN, OPERATOR
