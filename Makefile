@@ -36,7 +36,7 @@ TARGETED = $(if $(TARGET),--target $(TARGET))
 PYTEST = $(BIN)/python -m pytest $(REPORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image hardened audit sbom build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
+.PHONY: help run test test-diffusers results clients page screenshots coverage lint types format docs lock image hardened audit sbom build up start logs stop bench bench-encoding bench-overhead bench-page bench-peers bench-small-plan bench-cold-start bench-capacity bench-memory bench-workers bench-jobs bench-jobs-rows bench-queue bench-idle bench-diffusers soak chaos hostile fuzz fuzz-document clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,7 +47,7 @@ run: $(PACKAGES) $(WANTED) $(BROWSER) ## Run both tiers on this machine (PORT=90
 test: $(DEV_PACKAGES) $(BROWSER) $(SERVERS) $(CLIENT_PACKAGES) $(NODE_MODULES)/.package-lock.json ## Check style, types and imports, then run every test.
 	@$(MAKE) --no-print-directory lint types
 	@$(PYTEST) -n 4 tests/api tests/repo tests/worker # they mostly wait
-	@$(PYTEST) -n 3 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each, which wait as well
+	@$(PYTEST) -n 4 --dist loadfile tests/clients tests/end_to_end tests/sandbox # a stack of servers and a browser each, which wait two thirds of the time
 	@$(PYTEST) -n 2 tests/hostile tests/fuzz tests/chaos # two servers each, and the cores to themselves
 	@$(PYTEST) -n 2 --dist loadfile tests/page # pytest-playwright's event loop lets no other test use asyncio.run
 	@$(MAKE) --no-print-directory test-diffusers
@@ -147,6 +147,9 @@ bench-peers: $(DEV_PACKAGES) $(PEERS)/bin/litellm ## Measure OpenAI's route besi
 
 bench-small-plan: $(DEV_PACKAGES) $(BROWSER) ## Measure both tiers in what a free plan gives; needs root.
 	@$(BIN)/python -m bench.small_plan
+
+bench-cold-start: $(DEV_PACKAGES) $(BROWSER) ## Draw what runs when both tiers start in what a free plan gives; needs root.
+	@$(BIN)/python -m bench.cold_start
 
 bench-capacity: $(DEV_PACKAGES) ## Measure how many waiting clients one API process holds; needs root.
 	@$(BIN)/python -m bench.capacity

@@ -16,7 +16,7 @@ DRIVER, BROWSER, PAGES = "Playwright's driver", "Chromium: main process", "Chrom
 
 
 class ProcessorTime:
-    """Samples what each kind of process of each group has used; the groups have names, which begin the kinds' names."""
+    """Samples what each kind of process of each group has used."""
 
     def __init__(self, groups: Mapping[str, tuple[Cgroup, int]]) -> None:
         """`groups` maps a name to a group and the id of its first process."""
@@ -34,6 +34,10 @@ class ProcessorTime:
         """Stop sampling."""
         self._over.set()
         self._thread.join()
+
+    def until(self, seconds: float) -> dict[tuple[str, str], float]:
+        """Return the processor seconds used by a moment, by group and kind."""
+        return next((used for at, used in reversed(self.samples) if at <= seconds), {})
 
     def _sample_all(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):

@@ -47,7 +47,6 @@ from image_api.web import (
 from image_api.web.openai_paths import ModelNameConverter, OpenAIPaths
 from image_api.web.pages import error_page, security_headers
 from image_api.web.pages.picture_page import ImageNameConverter
-from image_api.web.synchronous_flask import SynchronousFlask
 from image_api.web.trusted_proxies import TrustedProxies
 from render_worker.contract import MAX_BODY_BYTES
 from render_worker.serving.own_configuration import OwnConfiguration
@@ -65,7 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings is None:
         CONFIGURATION.require()
         settings = load()
-    app = SynchronousFlask("image_api", static_folder=None)
+    app = Flask("image_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.converters |= {"image_name": ImageNameConverter, "model_name": ModelNameConverter}
     is_own_path = app.url_map.bind("").allowed_methods

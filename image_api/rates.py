@@ -1,7 +1,7 @@
 """Rates: how many units may be used in each window of time, as RATE_LIMIT gives them."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 RATE = re.compile(
@@ -12,8 +12,7 @@ OFF = "off"
 MAX_SECONDS = 366 * SECONDS["day"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """At most `amount` units in each window of `seconds`."""
 
     amount: int

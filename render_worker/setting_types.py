@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from render_worker.serving.environment import EnvironmentSettings, split_at_commas
 
@@ -49,8 +49,6 @@ class SettingsPart(EnvironmentSettings):
 
     An empty variable counts as unset. `Settings` inherits every part, so no two parts may declare the same field.
     """
-
-    model_config = ConfigDict(defer_build=True)
 
     title: ClassVar[str]
     """The heading of its table in docs/settings.md."""

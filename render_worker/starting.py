@@ -4,62 +4,42 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from gunicorn.workers.base import Worker
 
 from render_worker.serving.error_responses import REFUSAL
-from render_worker.serving.security_headers import STRICTEST_POLICY
+from render_worker.serving.refusals import Refusal
+from render_worker.serving.starting import Environ, StartingApplication, StartResponse
 from render_worker.settings import Settings
 from render_worker.storages import named_storages
 
 BOOT_ERROR = 3  # gunicorn's WORKER_BOOT_ERROR: its arbiter ends, in place of starting another process for ever
 
-Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
-
 log = logging.getLogger(__name__)
 
 
-class StartingApplication:
-    """The WSGI application before the real one is there: /health says so, and every other request waits for it."""
-
-    def __init__(self, health: Callable[[], str], headers: Iterable[tuple[str, str]]) -> None:
-        """`health` returns the JSON of /health meanwhile; `headers` are those of every response."""
-        self._health = health
-        self._headers = headers
-        self._decided = threading.Event()
-        self._application: Any = None
-
-    def become(self, application: Any) -> None:
-        """Pass what waits to the real application; None means that there will be none."""
-        self._application = application
-        self._decided.set()
+class LoadingApplication(StartingApplication):
+    """A StartingApplication for a thread that may not wait: it accepts the connections, and refuses what is no HTTP."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond to a health check, or to what is no HTTP, at once; else as the real application, once it is there."""
-        if environ["PATH_INFO"] == "/health" and environ["REQUEST_METHOD"] == "GET":
-            return self._respond("200 OK", self._health(), start_response)
-        if refusal := environ.get(REFUSAL):  # by the thread that accepts connections, which may not wait
-            body = refusal.body().model_dump_json(exclude_none=True)
-            return self._respond(f"{refusal.status} Refused", body, start_response)
-        self._decided.wait()
-        if self._application is None:
-            return self._respond("503 Service Unavailable", _stopping(), start_response)
-        found: Iterable[bytes] = self._application(environ, start_response)
-        return found
+        """Refuse what is no HTTP at once; else respond as StartingApplication."""
+        refusal: Refusal | None = environ.get(REFUSAL)
+        if refusal is None:
+            return super().__call__(environ, start_response)
+        body = refusal.body().model_dump_json(exclude_none=True)
+        status = HTTPStatus(refusal.status)
+        return self.respond(f"{status.value} {status.phrase}", body, start_response)
 
-    def _respond(self, status: str, text: str, start_response: StartResponse) -> Iterable[bytes]:
-        body = text.encode() + b"\n"
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": STRICTEST_POLICY,
-        }
-        start_response(status, [*headers.items(), *self._headers])
-        return [body]
+
+def stopping_application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Respond to a request that has waited for an application which will not be there: it is being stopped."""
+    from render_worker.errors import Stopping  # with the contract's models, which take longer than all else here
+
+    error = Stopping("The render worker is being stopped.")
+    body = error.body(None).model_dump_json(exclude_none=True)
+    return StartingApplication(str).respond("503 Service Unavailable", body, start_response)
 
 
 def health_while_loading(settings: Settings) -> str:
@@ -71,12 +51,6 @@ def health_while_loading(settings: Settings) -> str:
         status="starting", ready=False, uptime_seconds=0, queue=queue, engines={}, storage=named_storages(settings)[0]
     )
     return health.model_dump_json(exclude_none=True, include=PUBLIC_HEALTH)
-
-
-def _stopping() -> str:
-    from render_worker.errors import Stopping  # with the contract's models, which take longer than all else here
-
-    return Stopping("The render worker is being stopped.").body(None).model_dump_json(exclude_none=True)
 
 
 class StartingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
@@ -93,7 +67,7 @@ class StartingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.application: Any = None
         self._lock = threading.Lock()  # either the application is started, or the worker ends without it
         self._ended = False
-        self._starting = StartingApplication(type(self).starting_health, self.error_headers)
+        self._starting = LoadingApplication(type(self).starting_health, self.error_headers)
         self.wsgi = self._starting
         threading.Thread(target=self._load, name="load", daemon=True).start()
 
@@ -116,5 +90,5 @@ class StartingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         with self._lock:
             self._ended = True
         if self.application is None:
-            self._starting.become(None)
+            self._starting.become(stopping_application)
         return self.application

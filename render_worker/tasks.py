@@ -1,10 +1,10 @@
 """The Celery app: `celery -A render_worker.tasks worker`."""
 
-from render_worker.serving.heap import return_large_blocks
+from render_worker.serving.heap import limit_heap
 from render_worker.serving.process_hardening import become_undumpable
 
 become_undumpable()  # before all else: what runs in the browser is of the same user
-return_large_blocks()
+limit_heap()
 
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -38,7 +38,8 @@ LEAST_LEVELS = {
     "celery.app.trace": logging.ERROR,  # a message that goes back is no failure
 }
 
-os.environ["NODE_OPTIONS"] = "--max-semi-space-size=1"  # noqa: TID251 - for Playwright's driver: see gunicorn.conf.py
+# For Playwright's driver: see gunicorn.conf.py.
+os.environ |= {"NODE_OPTIONS": "--max-semi-space-size=1", "MALLOC_ARENA_MAX": "1"}  # noqa: TID251
 settings = load()
 require_ledger(settings)
 own_queues = list(dict.fromkeys((AUTO_QUEUE, *settings.engines, ALWAYS_THERE)))

@@ -119,8 +119,7 @@ class SandboxState:
         with self._lock:
             self._set(self.scenario_type())
             self._log: deque[LoggedRequest] = deque(maxlen=MAX_LOGGED_REQUESTS)
-            self._in_flight = 0
-            self._peak = 0
+            self._peak = self._in_flight  # what is in flight ends later
 
     def _set(self, scenario: Scenario) -> None:
         self.scenario = scenario

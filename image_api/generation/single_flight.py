@@ -1,5 +1,6 @@
 """Single-flight: coalescing of identical requests, so that each picture is generated once for all that wait for it."""
 
+import _thread
 import secrets
 import threading
 from collections.abc import Callable
@@ -150,8 +151,8 @@ class SingleFlight:
 
         try:
             # In a thread of its own, because it outlives its client and because a wait for the worker's reply cannot
-            # be ended from outside.
-            threading.Thread(target=run, name="flight", daemon=True).start()
+            # be ended from outside. A Thread would also wait until it runs, which is two switches of greenlets.
+            _thread.start_new_thread(run, ())
         except RuntimeError as error:  # the system has no more threads
             self._finish(flight, error)
 

@@ -17,21 +17,13 @@ class Window(NamedTuple):
     rate: Rate
     begins: float
     """In seconds since the epoch."""
+    ends: float
 
     @classmethod
     def at(cls, moment: float, payer: str, rate: Rate) -> "Window":
         """Return the window of a moment."""
-        return cls(payer, rate, moment // rate.seconds * rate.seconds)
-
-    @property
-    def ends(self) -> float:
-        """Return when it ends, in seconds since the epoch."""
-        return self.begins + self.rate.seconds
-
-    @property
-    def time(self) -> tuple[float, float]:
-        """Return when it begins and ends."""
-        return self.begins, self.ends
+        begins = moment // rate.seconds * rate.seconds
+        return cls(payer, rate, begins, begins + rate.seconds)
 
     @property
     def key(self) -> str:
@@ -61,11 +53,11 @@ class MemoryCounters:
     def __init__(self, clock: Clock) -> None:
         """`clock` returns seconds since the epoch."""
         self._clock = clock
-        self._by_time: dict[tuple[float, float], dict[Window, int]] = {}
-        """The counters of all payers by the time of their window, so that they are forgotten together."""
+        self._by_end: dict[float, dict[Window, int]] = {}
+        """The counters of all windows by when they end, so that they are forgotten together."""
 
     def used(self, windows: Iterable[Window]) -> list[int]:
-        return [self._by_time.get(window.time, {}).get(window, 0) for window in windows]
+        return [self._by_end.get(window.ends, {}).get(window, 0) for window in windows]
 
     def add(self, windows: Iterable[Window], units: int) -> list[int]:
         return [self._add(window, units) for window in windows]
@@ -77,14 +69,14 @@ class MemoryCounters:
         return before
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_time.values()))
+        return sum(map(len, self._by_end.values()))
 
     def _add(self, window: Window, units: int) -> int:
-        if window.time not in self._by_time:
+        if window.ends not in self._by_end:
             now = self._clock()
-            self._by_time = {time: counts for time, counts in self._by_time.items() if time[1] > now}
-            self._by_time[window.time] = {}
-        counts = self._by_time[window.time]
+            self._by_end = {ends: counts for ends, counts in self._by_end.items() if ends > now}
+            self._by_end[window.ends] = {}
+        counts = self._by_end[window.ends]
         counts[window] = max(0, counts.get(window, 0) + units)
         return counts[window]
 

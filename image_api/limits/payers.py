@@ -18,17 +18,17 @@ MAX_MEMOISED = 1024  # allowances of keys
 class LimitedPayer:
     """A payer with rates, and perhaps a budget. Thread-safe."""
 
-    def __init__(self, limiter: RateLimiter, name: str, rates: Sequence[Rate], budget: Budget | None = None) -> None:
+    def __init__(self, limiter: RateLimiter, name: str, rates: tuple[Rate, ...], budget: Budget | None = None) -> None:
         """`name` tells it from others, also in other processes."""
         self._limiter = limiter
         self._name = name
-        self._rates = rates
+        self.rates = rates
         self._budget = budget
 
     def require(self, requests: list[GenerateRequest]) -> None:
         """Raise RateLimited or BudgetSpent unless new pictures of these could all be charged now; charge nothing."""
-        if self._rates:
-            self._limiter.require(self._name, self._rates, sum(map(units_of, requests)))
+        if self.rates:
+            self._limiter.require(self._name, self.rates, sum(map(units_of, requests)))
         if self._budget:
             self._budget.require(requests)
 
@@ -53,12 +53,12 @@ class LimitedPayer:
 
     def quotas(self) -> list[Quota]:
         """Return what is left of its rates."""
-        return self._limiter.quotas(self._name, self._rates) if self._rates else []
+        return self._limiter.quotas(self._name, self.rates) if self.rates else []
 
     @contextmanager
     def _charged(self, units: int) -> Iterator[UnitsCharged | None]:
         """Charge units, and yield that; None if there are no rates. They are taken back if the context raises."""
-        charged = self._limiter.charge(self._name, self._rates, units) if self._rates else None
+        charged = self._limiter.charge(self._name, self.rates, units) if self.rates else None
         try:
             yield charged
         except BaseException:  # also if this greenlet is killed: nothing is made for the charge
@@ -123,7 +123,7 @@ class JobCharge:
 class Payers:
     """Knows the limits of each client and account. Thread-safe."""
 
-    def __init__(self, limiter: RateLimiter, rates: Sequence[Rate], budgets: Budgets | None = None) -> None:
+    def __init__(self, limiter: RateLimiter, rates: tuple[Rate, ...], budgets: Budgets | None = None) -> None:
         """`rates` are those of clients without a key; `budgets` count what the pictures of keys cost."""
         self.rates = rates
         self._limiter = limiter

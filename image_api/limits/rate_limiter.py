@@ -65,10 +65,10 @@ class RateLimiter:
 
     def quotas(self, payer: str, rates: Sequence[Rate]) -> list[Quota]:
         """Return what is left of each rate."""
-        windows = self._windows(payer, rates)
+        windows, now = self._windows(payer, rates), self._clock()
         used = self._count(lambda counters: counters.used(windows))
         return [
-            Quota(window.rate, max(0, window.rate.amount - before), self._seconds_until(window.ends))
+            Quota(window.rate, max(0, window.rate.amount - before), _seconds(window.ends - now))
             for window, before in zip(windows, used, strict=True)
         ]
 
@@ -86,10 +86,9 @@ class RateLimiter:
             raise TooManyAtOnce(never[0], units)
         if over := exceeded(windows, used, units):
             last = max(over, key=lambda window: window.ends)
-            raise RateLimited(_sentence(last.rate, used[windows.index(last)], units), self._seconds_until(last.ends))
-
-    def _seconds_until(self, moment: float) -> int:
-        return max(1, math.ceil(moment - self._clock()))
+            raise RateLimited(
+                _sentence(last.rate, used[windows.index(last)], units), _seconds(last.ends - self._clock())
+            )
 
     def _count(self, count: Callable[[Counters], list[int]]) -> list[int]:
         """Return what `count` returns of the counters in Redis, or of those in memory if it does not respond."""
@@ -114,6 +113,10 @@ class UnitsCharged:
         """Charge so many in their place, also beyond a rate, in the windows that are not over; 0 takes them back."""
         self._limiter.add(self._windows, units - self._units)
         self._units = units
+
+
+def _seconds(left: float) -> int:
+    return max(1, math.ceil(left))
 
 
 def _sentence(rate: Rate, used: int, units: int) -> str:

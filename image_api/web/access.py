@@ -6,6 +6,7 @@ from image_api.auth.account import ADMIN, GENERATE, JOBS, OPERATOR, SIGNED_LINK,
 from image_api.auth.errors import Forbidden, InvalidCredential, Unauthorized
 from image_api.errors import ApiError
 from image_api.services import Services, services
+from image_api.web.current import current_globals
 from image_api.web.disclosure import has_token
 from image_api.web.sent_credentials import is_key, sends_credential, sent_credential, sent_key
 
@@ -29,7 +30,7 @@ def current_account() -> Account | None:
 
     With AUTH=none it is None, too, unless the request has a valid API key, or came by a signed link.
     """
-    account: Account | None = g.get("account")
+    account: Account | None = current_globals().get("account")
     return account
 
 
@@ -99,11 +100,12 @@ def _identified() -> Account | None:
 def _become_holder(key: str) -> Account:
     """Make the account of an API key the request's, and return it. Raises as Authenticator does."""
     its = services()
-    return _become(its.api_keys.account_of(key, g.client), its)
+    return _become(its.api_keys.account_of(key, current_globals().client), its)
 
 
 def _become(account: Account, its: Services) -> Account:
     """Make an account the request's, and the client that admission control knows; return it."""
-    g.account = account
-    g.client = its.client_ids.id_of(account.id)
+    globals_ = current_globals()
+    globals_.account = account
+    globals_.client = its.client_ids.id_of(account.id)
     return account

@@ -17,4 +17,4 @@ def current_request() -> Request:
 
 def current_globals() -> Any:
     """Return the `g` of the request that is answered. Raises RuntimeError outside of one."""
-    return g._get_current_object()  # type: ignore[attr-defined]
+    return g._get_current_object()

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from flask import g, request
+from flask import g
 
 from image_api.auth.account import ADMIN, Account
 from image_api.public_errors import public_error
 from image_api.services import services
+from image_api.web.current import current_request
 from render_worker.contract import PUBLIC_HEALTH, ErrorBody, ModelList, WorkerHealth
 from render_worker.serving.bearer_tokens import has_bearer_token
 
@@ -14,7 +15,9 @@ from render_worker.serving.bearer_tokens import has_bearer_token
 def has_token() -> bool:
     """Return whether the request carries the worker's token; a wrong one counts as none."""
     token = services().settings.worker_token
-    return token is not None and has_bearer_token(request.headers.get("Authorization"), token.get_secret_value())
+    if token is None:
+        return False
+    return has_bearer_token(current_request().environ.get("HTTP_AUTHORIZATION"), token.get_secret_value())
 
 
 def is_operator() -> bool:

@@ -14,6 +14,7 @@ from image_api.rates import Rate
 from image_api.services import services
 from image_api.web.access import current_account
 from image_api.web.client_address import address_id, is_local
+from image_api.web.current import current_globals
 from image_api.web.disclosure import has_token
 
 POLICY, LEFT = "RateLimit-Policy", "RateLimit"
@@ -26,9 +27,10 @@ def register(app: Flask) -> None:
 
 def current_payer() -> LimitedPayer | None:
     """Return the payer of the current request; None if its pictures count on no limits."""
-    payer: LimitedPayer | bool | None = g.get("payer", False)
-    if isinstance(payer, bool):  # it was not looked up yet
-        payer = g.payer = _payer()
+    its = current_globals()
+    if "payer" not in its:
+        its.payer = _payer()
+    payer: LimitedPayer | None = its.payer
     return payer
 
 
@@ -55,10 +57,10 @@ def _payer() -> LimitedPayer | None:
 
 def _tell_quotas(response: Response) -> Response:
     payer: LimitedPayer | None = g.get("payer")
-    if response.headers.get("Cache-Control", "").startswith("public"):  # for all clients, and not of this one
+    if payer is None or response.headers.get("Cache-Control", "").startswith("public"):  # for all, and not of this one
         return response
-    if payer and (quotas := payer.quotas()):
-        response.headers.add(POLICY, ", ".join([_policy(it.rate) for it in quotas]))
+    if quotas := payer.quotas():
+        response.headers.add(POLICY, _policies(payer.rates))
         response.headers.add(LEFT, ", ".join([_left(it) for it in quotas]))
     return response
 
@@ -69,8 +71,8 @@ def _name(rate: Rate) -> str:
 
 
 @lru_cache
-def _policy(rate: Rate) -> str:
-    return f'"{rate.name}";q={rate.amount};w={rate.seconds}'
+def _policies(rates: tuple[Rate, ...]) -> str:
+    return ", ".join([f'"{rate.name}";q={rate.amount};w={rate.seconds}' for rate in rates])
 
 
 def _left(quota: Quota) -> str:

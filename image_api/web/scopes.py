@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 
-from flask import Flask, request
+from flask import Flask
 
 from image_api.auth.account import ADMIN, GENERATE, JOBS
 from image_api.errors import ApiError
 from image_api.services import services, services_of
 from image_api.web.access import require_admin, require_scope
+from image_api.web.current import current_request
 from image_api.web.pages.window_page import shows_window
 from image_api.web.sent_credentials import sends_credential, sent_key
 
@@ -56,8 +57,9 @@ def _authorize_holder() -> None:
 
 def _authorize() -> None:
     """Raise as `require_scope` unless the request has the scopes that its address needs."""
-    endpoint = request.endpoint
-    if endpoint is None or request.method == "OPTIONS":  # a preflight carries no credential
+    its = current_request()
+    endpoint = its.endpoint
+    if endpoint is None or its.method == "OPTIONS":  # a preflight carries no credential
         return
     if _is_open(endpoint):
         _identify_admin(endpoint)

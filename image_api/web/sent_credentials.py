@@ -7,6 +7,7 @@ from flask import request
 
 from image_api.auth.api_key import PREFIX
 from image_api.auth.errors import CredentialInAddress, InvalidCredential, Unauthorized
+from image_api.web.current import current_request
 
 BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 IN_ADDRESS = frozenset({"api_key", "api-key", "apikey", "x-api-key", "key", "token", "access_token"})
@@ -19,7 +20,7 @@ SEVERAL = "This request has credentials that differ; send one alone."
 
 def sends_credential() -> bool:
     """Return whether the current request has a credential, right or wrong."""
-    environ = request.environ
+    environ = current_request().environ
     return any(name in environ for name in OF_WSGI)
 
 
@@ -63,7 +64,7 @@ def is_credential_in_address() -> bool:
 
 
 def _all_sent() -> set[str]:
-    environ = request.environ
+    environ = current_request().environ
     sent = {environ[name].strip(" \t") for name in KEY_HEADERS if name in environ}
     if found := BEARER.fullmatch(environ.get(BEARER_HEADER, "").strip(" \t")):
         sent.add(found[1])

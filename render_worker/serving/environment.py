@@ -55,8 +55,14 @@ class EnvironmentSettings(BaseModel):
     than everything else that reads the settings.
     """
 
+    # A validator is built when it is first used: not for the classes that others are made of.
     model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+        arbitrary_types_allowed=True,
+        defer_build=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
     )
 
     def __init__(self, **given: Any) -> None:

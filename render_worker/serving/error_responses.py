@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class IdentifiedRequest(Request):  # type: ignore[misc]  # gunicorn has no types
-    """A request whose first line and headers are known to the error that refuses it."""
+    """A request whose first line and headers are known to the error that refuses it, and that trusts no proxy."""
 
     line: bytes | bytearray = b""
 
@@ -36,6 +36,13 @@ class IdentifiedRequest(Request):  # type: ignore[misc]  # gunicorn has no types
             error.refused = self
             raise
         self.line = b""  # its parts are kept
+
+    def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
+        """Return that no peer's headers decide anything, which is what both tiers' settings of gunicorn say.
+
+        gunicorn would parse the peer's address for each request to find that out.
+        """
+        return {}, []
 
     def read_line(self, unreader: Any, buf: bytearray, limit: int = 0) -> tuple[bytes, bytearray]:
         """Return the first line and the bytes after it. Raises as gunicorn's own does, and as `require_http`."""

@@ -9,8 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from image_api import errors
-from image_api.application import create_app
+from image_api import create_app, errors
 from image_api.generation.options import GenerationOptions
 from image_api.settings import Settings
 from image_api.web import websocket_errors

@@ -113,6 +113,12 @@ def timing(engine: dict) -> dict:
     return {name: value for name, value in engine.items() if name.endswith("_seconds")}
 
 
+def test_a_service_that_has_heard_of_no_worker_yet_claims_no_minutes(client, worker):
+    assert "has just started" in client.get("/status", headers=BROWSER).text
+    tell(client, worker)
+    assert "has just started" not in client.get("/status", headers=BROWSER).text
+
+
 @pytest.mark.parametrize("path", ["/status", "/badge.svg"])
 class TestAsleep:
     def test_it_says_so_and_wakes_nothing(self, client, worker, path):

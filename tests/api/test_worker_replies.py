@@ -230,7 +230,7 @@ def test_a_head_that_comes_byte_by_byte_has_a_deadline_as_a_whole(before_raw, ra
 
 
 def test_a_body_that_comes_byte_by_byte_has_one_too(before_raw, raw, monkeypatch):
-    monkeypatch.setattr("image_api.outbound.guarded_http.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("image_api.outbound.guarded_connections.BODY_SECONDS", 0.5)
     monkeypatch.setattr("image_api.dispatch.worker_client.QUICK_SECONDS", 0.5)
     raw.say("200 OK", b"Transfer-Encoding: chunked\r\n", drops(b"0"))  # of a chunk's size
     answer = before_raw.get(IMAGE)

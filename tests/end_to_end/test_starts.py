@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 
+from render_worker.starting import BOOT_ERROR
 from tests.fakes.processes import ROOT, clean_environment, free_port, wait_until
 
 API, WORKER = str(ROOT / "gunicorn.conf.py"), str(ROOT / "render_worker/gunicorn.conf.py")
@@ -65,12 +66,14 @@ def start(tmp_path):
         each.end()
 
 
-@pytest.mark.parametrize("arguments", [("app:app",), ("-c", WORKER)], ids=["api", "worker"])
+@pytest.mark.parametrize(
+    ("arguments", "path"), [(("app:app",), "/health"), (("-c", WORKER), "/models")], ids=["api", "worker"]
+)
 @pytest.mark.parametrize(("host", "hosts"), [("::", ("[::1]", "127.0.0.1")), ("[::1]", ("[::1]",))])
-def test_it_listens_on_ipv6(start, arguments, host, hosts):
+def test_it_listens_on_ipv6(start, arguments, path, host, hosts):
     server = start(ROOT, *arguments, HOST=host)
     for each in hosts:
-        wait_until(lambda each=each: server.answers(f"http://{each}:{server.port}/health"), each)
+        wait_until(lambda each=each: server.answers(f"http://{each}:{server.port}{path}"), each)
     said = "listens beyond loopback" in server.printed
     assert said == (host == "::" and arguments[0] == "-c")
 
@@ -134,3 +137,9 @@ def test_a_development_server_serves_the_api_and_says_that_it_does_not_serve_the
     done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True)
     assert done.returncode == 1
     assert f"gunicorn -c {WORKER}" in done.stderr
+
+
+def test_a_worker_whose_application_cannot_be_loaded_ends(start):
+    server = start(ROOT, "-c", WORKER, "render_worker.worker:missing")
+    assert server.process.wait(60) == BOOT_ERROR
+    assert "the application could not be loaded" in server.printed

@@ -76,6 +76,20 @@ def test_a_lost_connection_ends_nothing_and_an_interrupt_leaves_half_a_picture(a
     assert progress(api)["state"] | {"job_count": 0, "interrupted": True} == progress(api)["state"]
 
 
+def test_a_reset_ends_the_job_and_the_gauge_counts_it_until_then(running, api, play):
+    def in_flight():
+        return requests.get(f"{running.url}/sandbox/gauge", timeout=5).json()["in_flight"]
+
+    play(delay=60)
+    with contextlib.suppress(requests.Timeout):
+        requests.post(f"{api}/txt2img", json=BODY, timeout=0.3)
+    assert in_flight() == 1
+    for _ in range(2):
+        requests.post(f"{running.url}/sandbox/reset", timeout=5).raise_for_status()
+    wait_until(lambda: in_flight() < 1, "the end of the job")
+    assert in_flight() == 0
+
+
 def test_each_server_has_its_own_paths_and_refusals(api, play):
     for flavour, status in (("a1111", 404), ("forge", 400), ("sdnext", 404), ("sdcpp", 200)):
         play(automatic1111_flavour=flavour)

@@ -44,6 +44,7 @@ PACKAGE_KEYS = (  # it takes them out of the reply, and this route needs none bu
     *("guidanceScale", "negativePrompt", "maybeNsfw"),
 )
 AWAIT_SECONDS = 20.0  # about a picture's time
+LARGE_TEXT = 1 << 16  # it holds a picture, and takes the loop's time to read; the usual reply has a few hundred bytes
 MAX_POSTS = 20  # of one picture, while the site says that it still makes another
 
 
@@ -132,7 +133,7 @@ class PackageRoute(SitePage):
 
     async def _fetch_picture(self, result: perchance.ImageResult, announced: Announced) -> bytes:
         """Return the picture: from the reply itself, or by its link, or by its id; each of them once."""
-        data = await asyncio.to_thread(_picture_in, announced.data_urls)
+        data = await asyncio.to_thread(_picture_in, announced.data_urls) if announced.data_urls else b""
         if is_picture(data) or not (announced.link or announced.image_id):
             return data
         deadline = Deadline.after(self.settings.perchance_download_seconds)
@@ -225,8 +226,10 @@ class PackageRoute(SitePage):
         self.report("generating")
         request = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": body}
         reply = await fetch_text(self, "generating", self.settings.perchance_generate_seconds, url, **request)
-        self._announced = found = await asyncio.to_thread(
-            read_generated, reply.status, reply.headers, reply.text, self._base_url
+        reading = (reply.status, reply.headers, reply.text, self._base_url)
+        large = len(reply.text) > LARGE_TEXT
+        self._announced = found = (
+            await asyncio.to_thread(read_generated, *reading) if large else read_generated(*reading)
         )
         return dict.fromkeys(PACKAGE_KEYS) | {"imageId": found.image_id}
 

@@ -32,10 +32,12 @@ class PageRoute(SitePage):
 
     let_go_script = "ended()"
 
-    def __init__(self, page: Page, settings: PerchanceSettings, parent_url: str) -> None:
+    def __init__(self, page: Page, settings: PerchanceSettings, parent_url: str, *, visited: bool) -> None:
+        """Work on an empty page, of a visitor who has `visited` the site before or has not."""
         super().__init__(page, settings)
         self._parent_url = parent_url
-        self._visited = False
+        self._parent_is_open = False
+        self._visited = visited
         self._request_id = ""
         self._documents: asyncio.Queue[Response | None] = asyncio.Queue()
         page.on("response", self._frame_responded)
@@ -44,6 +46,8 @@ class PageRoute(SitePage):
     async def make(self, recipe: Recipe) -> GeneratedImage:
         """Make one picture."""
         self.report("starting", "Opening the site's page.")
+        if not self._parent_is_open:
+            await self._open_parent()
         if not self._visited:
             await self._visit()
         result = read_posted(await self._request_picture(recipe))
@@ -61,9 +65,13 @@ class PageRoute(SitePage):
         except UnexpectedReply as error:
             raise PerchanceChanged(str(error)) from error
 
-    async def _visit(self) -> None:
+    async def _open_parent(self) -> None:
         opening = self.page.goto(self._parent_url, timeout=0)
         await self.within("opening our own parent document", self.settings.perchance_page_seconds, opening)
+        self._parent_is_open = True
+
+    async def _visit(self) -> None:
+        """Make the visit that precedes a visitor's first picture, as in the site's own example."""
         site = urlsplit(self.settings.perchance_page_url)
         argument = [f"{site.scheme}://{site.netloc}/", VISIT_MILLISECONDS]
         visit = self.page.evaluate("([url, stay]) => visit(url, stay)", argument)

@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from render_worker.browser.browser import PAGE_OPEN_SECONDS, Browser, BrowserContext, BrowserError, Page
 from render_worker.browser.errors import BrowserGone
 from render_worker.contract import Recipe, SessionHealth
 from render_worker.engines.base import GeneratedImage, Reporter
 from render_worker.engines.perchance.errors import RouteClosed
-from render_worker.engines.perchance.package_route import PackageRoute
 from render_worker.engines.perchance.page_route import PageRoute
 from render_worker.engines.perchance.parent import ParentServer
 from render_worker.engines.perchance.routes import Routes
 from render_worker.engines.perchance.settings import PerchanceSettings, Route
 from render_worker.errors import EngineError
 
+if TYPE_CHECKING:
+    from render_worker.engines.perchance.package_route import PackageRoute
+
 CLOSE_SECONDS = 2.0  # a slower close hangs
+VISITOR_RECYCLES = 10  # of the pages; then the browser context goes, too
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ class Session:
         self._context: BrowserContext | None = None
         self._pages: dict[Route, PageRoute | PackageRoute] = {}
         self._images = 0
+        self._recycled = 0
+        self._visited = False
         self._working = False
 
     def health(self) -> SessionHealth:
@@ -77,12 +82,13 @@ class Session:
                 await self.close()
             raise
         self._images += 1
+        self._visited |= route == "page"
         if self._images >= self._settings.perchance_recycle_images:
             log.info("pages replaced after %d pictures", self._images)
-            await self.close()
+            await self._recycle()
         return image
 
-    async def _open_page(self, route: Route) -> PageRoute | PackageRoute:
+    async def _open_page(self, route: Route) -> "PageRoute | PackageRoute":
         alive = self._context is not None and self._browser.owns(self._context)
         page = self._pages.get(route)
         if alive and page and page.usable:
@@ -95,8 +101,10 @@ class Session:
         if blank is None:
             raise BrowserGone("The browser died while it opened a page.")
         if route == "page":
-            page = PageRoute(blank, self._settings, self._parent.url)
+            page = PageRoute(blank, self._settings, self._parent.url, visited=self._visited)
         else:
+            from render_worker.engines.perchance.package_route import PackageRoute  # its package takes a while
+
             page = PackageRoute(blank, self._settings)
         self._pages[route] = page
         return page
@@ -114,9 +122,25 @@ class Session:
             self._browser.give_up(context.browser)
             return None
 
+    async def _recycle(self) -> None:
+        """Close the pages, which grow, and stay the same visitor for some times: each has to visit the site first.
+
+        What the package route fetches is in the visitor's cache, which grows as well, and a new one costs it nothing.
+        """
+        self._recycled += 1
+        if "package" in self._pages or self._recycled == VISITOR_RECYCLES:
+            await self.close()
+            return
+        pages, self._pages, self._images = self._pages, {}, 0
+        for page in pages.values():
+            await page.close()
+            if page.hangs:
+                self._browser.give_up(page.page.context.browser)
+
     async def close(self) -> None:
         """Close the pages with everything that they hold."""
-        context, self._context, self._pages, self._images = self._context, None, {}, 0
+        context, self._context, self._pages = self._context, None, {}
+        self._images, self._recycled, self._visited = 0, 0, False
         if context is None or not self._browser.owns(context):
             return  # gone with its browser
         try:
