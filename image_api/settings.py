@@ -218,11 +218,12 @@ class Settings(AuthSettings, LimitSettings, JobSettings):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        address = value.get_secret_value() if value else ""
-        if value and not (is_redis(address) and has_known_options(address)):
+        if value is None:
+            return None
+        address = value.get_secret_value()
+        require_package("redis")  # which knows the options, too
+        if not (is_redis(address) and has_known_options(address)):
             raise ValueError("it must be an address like redis://:password@host:6379/0, the password percent-encoded")
-        if value:
-            require_package("redis")
         return value
 
     @field_validator("celery_broker_url")
