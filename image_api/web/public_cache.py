@@ -43,7 +43,8 @@ def keep(
     scope, credentials = ("private", HEADERS) if sends_credential() else ("public", ())
     response.headers["Cache-Control"] = f"{scope}, max-age={seconds}"
     response.headers["Vary"] = ", ".join((BY_ADDRESS if by_address else NEGOTIATED, *credentials))
-    response.make_conditional(request)
+    if "HTTP_IF_MATCH" not in request.environ:  # a cache could give one client's 412 to all
+        response.make_conditional(request)
     return True
 
 

@@ -191,6 +191,15 @@ def test_a_refusal_is_kept_nowhere_whatever_the_client_has(service, headers):
     assert (refused.status_code, kept(refused)) == (401, (KEPT_NOWHERE, False))
 
 
+@pytest.mark.parametrize("path", [PNG, NEGOTIATED, SHEET])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_failed_condition_of_one_client_is_not_kept_for_all(service, path, method):
+    client = service(file_of(64, 64))
+    client.get(path)
+    for more in ({}, {"If-None-Match": '"other"'}):
+        assert client.open(path, method=method, headers={"If-Match": '"another"', **more}).status_code == 200
+
+
 def test_a_blocked_prompt_is_refused_whatever_the_client_has(service, tmp_path):
     first = service().get(PNG)
     terms = tmp_path / "terms.txt"

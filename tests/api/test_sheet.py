@@ -80,6 +80,13 @@ def test_without_a_seed_one_is_drawn_by_which_it_can_be_had_again(pictures):
     assert client.get("/sheet.png?prompt=a&shape=landscape").headers["X-Seed"] != first.headers["X-Seed"]
 
 
+def test_without_a_seed_each_request_has_pictures_of_its_own(pictures):
+    client, worker = pictures
+    drawn = [client.get("/sheet.png?prompt=a").headers["X-Seed"] for _ in range(3)]
+    assert len(set(drawn)) > 1  # three of a million are hardly ever the same
+    assert len(worker.asked) == 4 * len(set(drawn))
+
+
 @pytest.mark.parametrize("path", ["/sheet", "/sheet.json"])
 def test_as_json_it_has_the_single_ones(pictures, path):
     client, worker = pictures

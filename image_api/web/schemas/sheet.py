@@ -37,6 +37,11 @@ class SheetOptions(GenerationOptions):
         return math.isqrt(self.seeds)
 
     @classmethod
+    def parse_query(cls, query: bytes, **fixed: object) -> Self:
+        """Return the options as GenerationOptions does, but not memoised: each request draws a seed of its own."""
+        return cls._parse_query(query, **fixed)
+
+    @classmethod
     def parse(cls, pairs: Iterable[tuple[str, object]]) -> Self:
         """Return the options of name-value pairs. Raises InvalidField as GenerationOptions does."""
         options = super().parse(pairs)
