@@ -114,13 +114,18 @@ def post_worker_init(worker):
     services.start()
     begin_shutdown = signal.getsignal(signal.SIGTERM)
 
-    def shut_down(number, frame) -> None:
-        begin_shutdown(number, frame)
+    def end_services() -> None:
         services.generation.ending = True
         gevent.spawn(services.drain)
         gevent.spawn_later(settings.graceful_timeout_seconds, services.stop)
 
+    def shut_down(number, frame) -> None:
+        begin_shutdown(number, frame)
+        end_services()
+
     signal.signal(signal.SIGTERM, shut_down)
+    if not worker.alive:  # the signal came while the application was being loaded
+        end_services()
 
 
 def worker_exit(server, worker):

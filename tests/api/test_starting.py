@@ -12,6 +12,7 @@ from image_api.web.schemas.health import StartingHealth
 from tests.api.conftest import RESULT
 from tests.fakes.processes import Server, wait_until
 
+GRACE_SECONDS = 5
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 
 
@@ -34,7 +35,12 @@ def gate(tmp_path):
 
 @pytest.fixture
 def server(tmp_path, worker, gate):
-    started = Server("tests.fakes.gated_app:app", GATE=tmp_path / "gate", PERCHANCE_WORKER_URL=worker.url)
+    started = Server(
+        "tests.fakes.gated_app:app",
+        GATE=tmp_path / "gate",
+        PERCHANCE_WORKER_URL=worker.url,
+        GRACEFUL_TIMEOUT_SECONDS=GRACE_SECONDS,
+    )
     started.start()
     try:
         wait_until(lambda: health(started) is not None, "its listener", 30)
@@ -139,4 +145,17 @@ def test_an_application_that_cannot_be_loaded_ends_the_service(server, gate):
 def test_a_stop_while_it_starts_is_obeyed(server, gate):
     server.process.terminate()
     gate.open()
+    assert server.process.wait(30) == 0
+
+
+def test_what_waits_longer_than_the_grace_period_is_refused_after_a_stop_while_it_starts(server, gate, pool, worker):
+    release = threading.Event()
+    worker.say(200, RESULT, before=lambda: release.wait(60))
+    waiting = in_flight(server, pool, "GET", "/generate?prompt=a")
+    server.process.terminate()
+    wait_until(lambda: "Handling signal: term" in server.log(), "the signal", 30)
+    gate.open()
+    found = waiting.result()
+    release.set()
+    assert (found.status_code, found.json()["code"]) == (503, "service_stopping")
     assert server.process.wait(30) == 0
