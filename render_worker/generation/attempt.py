@@ -80,6 +80,15 @@ class Attempt:
         return _next_attempt(self.selection, self.request_deadline, self.image)
 
 
+def sent_image(request: GenerateRequest) -> "SentImage | None":
+    """Return the image that a request starts from; None if it has none."""
+    if not request.image:
+        return None
+    from render_worker.imaging import SentImage  # Pillow is not imported before the first picture
+
+    return SentImage(request.image_data)
+
+
 def attempts(selection: Selection, deadline: MovableDeadline, image: "SentImage | None" = None) -> Iterator[Attempt]:
     """Yield an attempt for each candidate until the selection is over; each must have `failed` before the next."""
     while attempt := _next_attempt(selection, deadline, image):

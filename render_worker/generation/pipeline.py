@@ -23,7 +23,7 @@ from render_worker.errors import (
     WorkerError,
 )
 from render_worker.generation.admission import CURRENT_CLIENT, Admission
-from render_worker.generation.attempt import Attempt, attempts
+from render_worker.generation.attempt import Attempt, attempts, sent_image
 from render_worker.generation.errors import NsfwRefused
 from render_worker.generation.file_texts import file_texts
 from render_worker.generation.hedging import Hedging
@@ -39,7 +39,7 @@ from render_worker.serving.deadline import Deadline
 from render_worker.storages.chain import SaveOutcome, StorageChain
 
 if TYPE_CHECKING:
-    from render_worker.imaging import SentImage, SourcePicture
+    from render_worker.imaging import SourcePicture
 
 MOMENT_SECONDS = 0.5  # before the deadline: a cancellation so late is taken for the deadline's
 LOCAL_SAVE_SECONDS = 1.0  # kept back from slower storages, so that the local folder still gets the picture
@@ -102,7 +102,7 @@ class Pipeline:
         selection = self.selector.select(request, expense)
         await self.storages.preflight(request.output_format)
         deadline = deadline or MovableDeadline(Deadline(selection.started + request.timeout_seconds))
-        image = _sent_image(request)
+        image = sent_image(request)
         for attempt in attempts(selection, deadline, image):
             if result := await self._hedging.run(attempt, self._try_attempt, on_progress):
                 return result
@@ -265,14 +265,6 @@ class Pipeline:
             log.warning(
                 "%s %s failed, falling back: %s: %s", attempt.request.request_id, name, error.code, error, extra=kind
             )
-
-
-def _sent_image(request: GenerateRequest) -> "SentImage | None":
-    if not request.image:
-        return None
-    from render_worker.imaging import SentImage  # Pillow is not imported before the first picture
-
-    return SentImage(request.image_data)
 
 
 async def _without_fault(

@@ -15,7 +15,7 @@ SOURCES = sorted(
 
 WORDS = {"README.md": 700, "ARCHITECTURE.md": 2500, "CONTRIBUTING.md": 700}
 FUNCTION_LINES_P90 = 15
-FLAT_MODULES = 18
+FLAT_MODULES = 20
 
 
 def test_the_readme_is_short():

@@ -43,7 +43,8 @@ AGAIN = frozenset(
         *("picture_empty", "picture_broken", "picture_unreadable", "picture_wrong_size", "picture_too_large"),
         "picture_missing",
         # Engines and storages in a bad moment.
-        *("engine_failed", "engine_resting", "engine_unreachable", "engine_busy", "engine_unexpected_reply"),
+        *("engine_failed", "engine_resting", "engine_starting", "engine_unreachable", "engine_busy"),
+        "engine_unexpected_reply",
         *("engine_rate_limited", "engine_budget_unavailable", "storage_failed", "storage_resting"),
         *("perchance_verification_required", "perchance_rate_limited", "perchance_generation_failed"),
         *("perchance_stale_request", "perchance_busy", "perchance_unexpected_reply"),

@@ -54,13 +54,14 @@ import os, sys
 from image_api.jobs.errors import DatabaseUnavailable
 from image_api.jobs.migrations.migration import bring_up_to_date
 def open_now(): return [len(os.listdir(f"/proc/self/{kind}")) for kind in ("task", "fd")]
-before = open_now()
+after = []
 for url in sys.argv[1:]:
     try:
         bring_up_to_date(url)
     except DatabaseUnavailable:
         print("unavailable")
-print(open_now() == before)
+    after.append(open_now())  # the first has gevent make its hub
+print(after == after[:1] * len(after))
 """
 
 
