@@ -34,6 +34,7 @@ class PerchanceEngine(Engine):
     def __init__(self, settings: PerchanceSettings) -> None:
         self._settings = settings
         self._pool: SessionPool | None = None
+        self._import_failure: str | None = None
         self.slots = Slots(settings.perchance_sessions)
 
     async def start(self) -> None:
@@ -44,14 +45,23 @@ class PerchanceEngine(Engine):
             await self._pool.stop()
 
     async def _loaded(self) -> "SessionPool":
-        """Return the pool, imported in a thread on first use: Playwright is a fifth of what the worker imports."""
+        """Return the pool, imported in a thread on first use: Playwright is a fifth of what the worker imports.
+
+        Raises EngineError if it cannot be imported, which `health` says from then on.
+        """
         if self._pool is None:
-            pool = await asyncio.to_thread(_import_pool)
+            try:
+                pool = await asyncio.to_thread(_import_pool)
+            except ImportError as error:
+                self._import_failure = f"Playwright or what it needs cannot be imported: {error}"
+                raise EngineError(self._import_failure) from error
             self._pool = self._pool or pool(self._settings)
         return self._pool
 
     def seconds_to_start(self) -> float:
-        return self._pool.browser.launch_time.remaining if self._pool else TYPICAL_SECONDS
+        if self._pool:
+            return self._pool.browser.launch_time.remaining
+        return 0.0 if self._import_failure else TYPICAL_SECONDS
 
     async def generate(self, recipe: Recipe, report: Reporter) -> GeneratedImage:
         for name, text in (("prompt", recipe.prompt), ("negative_prompt", recipe.negative_prompt or "")):
@@ -81,7 +91,7 @@ class PerchanceEngine(Engine):
 
     def health(self) -> EngineHealth:
         if self._pool is None:
-            return EngineHealth(state="starting")
+            return EngineHealth(state="down" if self._import_failure else "starting", reason=self._import_failure)
         browser = self._pool.browser
         if browser.failure:
             return EngineHealth(state="down", reason=f"The browser could not be started: {browser.failure}")
