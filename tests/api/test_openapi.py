@@ -29,7 +29,7 @@ from tests.api.described import described
 from tests.api.pictures import PNG
 
 NOT_RELAYED = {"superseded", "unauthorized", "storage_resting", "over_budget"}
-NOT_RELAYED |= {"picture_deleted", "deletion_unsupported"}
+NOT_RELAYED |= {"picture_deleted", "deletion_unsupported", "engine_starting"}
 """Codes of the render worker's that this tier turns into others, or that a result has."""
 
 
