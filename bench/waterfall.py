@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, LABELS, RIGHT, TOP, ROW, GAP, FOOT = 900, 262, 20, 58, 26, 6, 30
+WIDTH, LABELS, RIGHT, TOP, ROW, GAP, FOOT = 760, 272, 24, 86, 26, 6, 30
 BIN_SECONDS = 0.1
+LEAST_SECONDS = 0.005  # of the processor: a row with less is not shown
 STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #1f2328 } .tier { font-weight: 600 }
+text { font: 14px system-ui, sans-serif; fill: #1f2328 } .tier { font-weight: 600 }
 .bar { fill: #0969da } .line { stroke: #d1d9e0 }
 .said { fill: #cf222e } .mark { stroke: #cf222e; stroke-dasharray: 3 3 }
 @media (prefers-color-scheme: dark) {
@@ -26,13 +27,16 @@ def waterfall(
 
     `samples` are seconds since the start with the processor seconds used by then; `marks` are events, by seconds.
     """
-    rows = sorted({row for _, used in samples for row in used}, key=lambda row: (row[0], _first(samples, row)))
+    begun = {row for _, used in samples for row in used if _used(samples, row, seconds) > LEAST_SECONDS}
+    rows = sorted(begun, key=lambda row: (row[0], _first(samples, row)))
     height = TOP + len(rows) * (ROW + GAP) + FOOT
     scale = (WIDTH - LABELS - RIGHT) / seconds
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         f"<title>What runs in the first {seconds:g} seconds on {cores:g} of a core</title>",
         f"<style>{STYLE}</style>",
+        '<text x="0" y="16">A full bar is all that a tier may use:</text>',
+        f'<text x="0" y="34">{cores:g} of a core.</text>',
         *_seconds(seconds, scale, height),
         *(part for at, row in enumerate(rows) for part in _row(row, at, samples, cores * BIN_SECONDS, seconds, scale)),
         *_marks(marks, seconds, scale, height),
@@ -96,8 +100,8 @@ def _marks(marks: Mapping[str, float], seconds: float, scale: float, height: int
     parts: list[str] = []
     shown = sorted((at, what) for what, at in marks.items() if at <= seconds)
     for index, (at, what) in enumerate(shown):
-        x, y = LABELS + at * scale, 14 + 14 * (index % 3)
-        anchor = "end" if x > WIDTH - 200 else "start"
+        x, y = LABELS + at * scale, 16 + 18 * (index % 4)
+        anchor = "end" if x > WIDTH - 220 else "start"
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y + 3}" y2="{height - FOOT}"/>')
         parts.append(f'<text class="said" x="{x:.1f}" y="{y}" text-anchor="{anchor}">{escape(what)} {at:.1f} s</text>')
     return parts
