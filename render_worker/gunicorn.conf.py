@@ -95,8 +95,8 @@ def start_services(worker, application):  # type: ignore[no-untyped-def]
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]
     def give_up() -> None:
-        if worker.application:
-            worker.application.extensions[KEY].runtime.give_up()
+        if app := worker.end_loading():
+            app.extensions[KEY].runtime.give_up()
 
     _give_up_after_drain(give_up)
 

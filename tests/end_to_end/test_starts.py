@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 import requests
 
@@ -51,6 +53,12 @@ class Start:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 raise
+
+
+def established(port: int) -> int:
+    """Return how many connections clients of this process have to a port."""
+    connections = psutil.Process().net_connections("tcp")
+    return sum(it.status == "ESTABLISHED" and bool(it.raddr) and it.raddr.port == port for it in connections)
 
 
 @pytest.fixture
@@ -143,3 +151,16 @@ def test_a_worker_whose_application_cannot_be_loaded_ends(start):
     server = start(ROOT, "-c", WORKER, "render_worker.worker:missing")
     assert server.process.wait(60) == BOOT_ERROR
     assert "the application could not be loaded" in server.printed
+
+
+def test_what_waits_for_a_worker_to_load_is_refused_once_the_drain_is_over(start, tmp_path):
+    loading = {"GATE": tmp_path / "never", "GRACEFUL_TIMEOUT_SECONDS": 1}
+    started = start(ROOT, "-c", WORKER, "tests.fakes.gated_app:app", **loading)
+    url = f"http://127.0.0.1:{started.port}"
+    wait_until(lambda: started.answers(f"{url}/health"), "an answer")
+    with ThreadPoolExecutor(1) as clients:
+        waiting = clients.submit(requests.get, f"{url}/models", timeout=8)  # gunicorn kills after 9
+        wait_until(lambda: established(started.port) > 0, "the request")
+        started.process.terminate()
+        assert waiting.result().json()["code"] == "worker_unavailable"
+    assert started.process.wait(20) == 0
