@@ -173,6 +173,8 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
         return apps[-1].test_client()
 
     yield make
+    while CheckedClient.streams:
+        CheckedClient.streams.pop().close()
     for app in apps:
         services_of(app).drain()
         services_of(app).stop()

@@ -2,7 +2,7 @@
 
 import re
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -84,6 +84,9 @@ def described() -> Described:
 class CheckedClient(FlaskClient):
     """A client whose every response must be as the document says."""
 
+    streams: ClassVar[list[TestResponse]] = []
+    """Responses that a fixture closes: the garbage collector may do it in any thread, where their context is not."""
+
     def open(self, *arguments: Any, **named: Any) -> TestResponse:
         response = super().open(*arguments, **named)
         request = response.request
@@ -91,4 +94,6 @@ class CheckedClient(FlaskClient):
         headers = dict(response.headers)
         problems = described().problems(request.method, request.path, response.status_code, headers, body)
         assert not problems, problems
+        if response.mimetype == "text/event-stream":  # most tests read some of it, and leave the rest
+            self.streams.append(response)
         return response
