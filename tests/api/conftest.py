@@ -173,15 +173,13 @@ def client_with(worker: ScriptedWorker, tmp_path: Path) -> Iterator[Callable[...
         return apps[-1].test_client()
 
     yield make
-    while CheckedClient.streams:
-        CheckedClient.streams.pop().close()
+    CheckedClient.close_streams()
     for app in apps:
         services_of(app).drain()
         services_of(app).stop()
         services_of(app).close()
-    for thread in threading.enumerate():
-        if thread.name == "cold-start":
-            thread.join(5)
+    for thread in [it for it in threading.enumerate() if it.name == "cold-start"]:
+        thread.join(5)
 
 
 @pytest.fixture

@@ -85,7 +85,12 @@ class CheckedClient(FlaskClient):
     """A client whose every response must be as the document says."""
 
     streams: ClassVar[list[TestResponse]] = []
-    """Responses that a fixture closes: the garbage collector may do it in any thread, where their context is not."""
+
+    @classmethod
+    def close_streams(cls) -> None:
+        """Close what tests left open: the garbage collector may do it in any thread, where their context is not."""
+        while cls.streams:
+            cls.streams.pop().close()
 
     def open(self, *arguments: Any, **named: Any) -> TestResponse:
         response = super().open(*arguments, **named)
