@@ -24,6 +24,7 @@ def ended(job: dict) -> dict:
 
 def test_without_a_celery_worker_a_sentence_says_so_and_one_that_comes_late_is_in_time(tiers, stack):
     worker = tiers.rendering.queue.worker
+    assert stack.get(prompt="a first one", model="sketch").status_code == 200  # by which its queue is known
     assert worker.stop() < 10
     try:
         with api_of(tiers, database_of(tiers), WORKER_WAKE_SECONDS=3) as front:
