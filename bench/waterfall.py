@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, LABELS, RIGHT, TOP, ROW, GAP, FOOT = 760, 272, 24, 86, 26, 6, 30
+WIDTH, LABELS, RIGHT, TOP, ROW, GAP, FOOT = 800, 306, 24, 86, 26, 6, 30
 BIN_SECONDS = 0.1
 LEAST_SECONDS = 0.005  # of the processor: a row with less is not shown
 STYLE = """
