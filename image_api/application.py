@@ -54,6 +54,31 @@ from render_worker.serving.own_configuration import OwnConfiguration
 CONFIGURATION = OwnConfiguration(
     Path(__file__).resolve().parent.parent / "gunicorn.conf.py", "image_api.gunicorn_worker", "app:app"
 )
+FAMILIES = (
+    generate,
+    sheet,
+    websocket,
+    styled,
+    openai,
+    openai_edits,
+    txt2img,
+    weights,
+    images,
+    deletion,
+    health,
+    wake,
+    pages,
+    picture_pages,
+    status,
+    openapi,
+    requests,
+    icons,
+    static_files,
+    api_pages,
+    crawlers,
+)
+JOB_FAMILIES = (job_routes, deliveries, job_events, job_health)
+"""Of the REST API, whose prefix is a setting."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -81,31 +106,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     scopes.register(app)
     paying.register(app)
     cors.register(app, settings.cors_origins)
-    for family in (
-        generate,
-        sheet,
-        websocket,
-        styled,
-        openai,
-        openai_edits,
-        txt2img,
-        weights,
-        images,
-        deletion,
-        health,
-        wake,
-        pages,
-        picture_pages,
-        status,
-        openapi,
-        requests,
-        icons,
-        static_files,
-        api_pages,
-        crawlers,
-    ):
+    for family in FAMILIES:
         app.register_blueprint(family.routes)
-    for family in (job_routes, deliveries, job_events, job_health):
+    for family in JOB_FAMILIES:
         app.register_blueprint(family.routes, url_prefix=settings.api_v1_prefix)
     cli.register(app)
     return app

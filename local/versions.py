@@ -1,6 +1,5 @@
 """The versions of programs and libraries on this machine, and which of them test modules use."""
 
-import ast
 import asyncio
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from local.lock import CHOSEN, inputs
 from render_worker.browser.browser import Browser
+from render_worker.serving.bytecode import imported
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / ".venv-clients"  # of tests/clients, where other people's clients are installed apart
@@ -80,10 +80,10 @@ def javascript() -> Iterator[tuple[str, str]]:
 def used_by(modules: list[Path]) -> list[str]:
     """Return the chosen libraries and the programs that these tests and their helpers name."""
     sources = [path.read_text() for path in with_helpers(modules)]
-    imported = {name.split(".")[0] for source in sources for name in imports(source)}
+    tops = {name.split(".")[0] for source in sources for name in imported(source)}
     distributions = packages_distributions()
     chosen = {name for path in inputs() for name, _ in CHOSEN.findall(path.read_text())} - HARNESS
-    found = {name.lower() for top in imported for name in distributions.get(top, ())} & chosen
+    found = {name.lower() for top in tops for name in distributions.get(top, ())} & chosen
     return sorted(
         found | {name for name in (*PROGRAMS, "gunicorn") if any(f'"{name}"' in source for source in sources)}
     )
@@ -97,16 +97,6 @@ def with_helpers(modules: list[Path]) -> set[Path]:
         path = waiting.pop()
         if path.is_file() and path not in found and path.is_relative_to(ROOT):
             found.add(path)
-            names = (name for name in imports(path.read_text()) if name.startswith("tests."))
+            names = (name for name in imported(path.read_text()) if name.startswith("tests."))
             waiting += [ROOT / (name.replace(".", "/") + ".py") for name in names]
     return found
-
-
-def imports(source: str) -> Iterator[str]:
-    """Yield the modules that a source imports."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -84,11 +84,12 @@ class Generation:
         waiter: Waiter,
         deadline: Deadline | None = None,
         report: Callable[[Progress], object] | None = None,
+        may_be_cached: bool = True,
     ) -> GenerationResponse:
         """Return one picture. Raises an ApiError if there is none. The waiter's slot is released at the end.
 
         `deadline`: that of a request for several pictures; `self.deadline()` if None. `report` is called with progress;
-        without it no previews are asked for.
+        without it no previews are asked for. `may_be_cached`: False if `cached` has just returned None.
 
         Identical requests with a seed, or with `cache_without_seed`, share a result from the cache, or join the flight
         that generates it. Without `cache` the picture is generated anew. With `within` or `prefer` other engines may be
@@ -98,7 +99,8 @@ class Generation:
         if options.previews and not report:
             options = options.model_copy(update={"previews": False})
         try:
-            events = self._stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
+            stream = self._stream if may_be_cached else self._stream_flight
+            events = stream(options, request_id, waiter, deadline or self.deadline(), recorded=False)
             for event in self.cancellations.until_response(waiter, events):
                 content = event.content
                 if report and isinstance(content, Progress):
@@ -142,15 +144,14 @@ class Generation:
             return None
         return as_hit(options.as_asked(cached), request_id)
 
-    def at_hand(self, options: GenerationOptions, request_id: str) -> GenerationResponse | None:
-        """Return the response from the cache if no host has to be asked for the picture; None if `generate` may wait.
+    def at_hand(self, options: GenerationOptions, cached: GenerateResult, request_id: str) -> GenerationResponse | None:
+        """Return the response by what `cached` returned if no host has to be asked for the picture; else None.
 
         It needs no waiter, as nothing of it can be cancelled.
         """
-        cached = self._cached(options, self._key(options))
-        if cached is None or not (options.opens_picture or cached.image_url.startswith("/")):
+        if not (options.opens_picture or cached.image_url.startswith("/")):
             return None
-        return GenerationResponse(as_hit(options.as_asked(cached), request_id), "HIT", options.image)
+        return GenerationResponse(as_hit(cached, request_id), "HIT", options.image)
 
     def require(self, pictures: Sequence[GenerationOptions], waiter: Waiter) -> None:
         """Raise RateLimited or BudgetSpent unless all of these that are not there could be charged now."""
@@ -190,7 +191,7 @@ class Generation:
         return self._results.get(key) if key and options.cache else None
 
     def _stream(
-        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, *, recorded: bool
+        self, options: GenerationOptions, request_id: str, waiter: Waiter, deadline: Deadline, recorded: bool
     ) -> GenerationStream:
         if cached := self.present(options, request_id):
             yield response_event(request_id, cached, "HIT", options.image)

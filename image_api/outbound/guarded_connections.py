@@ -91,7 +91,7 @@ class _Guarded:
 
     @property
     def is_connected(self) -> bool:
-        """Return whether it can be used again: its server has neither closed it nor sent what nobody asked for."""
+        """Return whether it can be used again: its server has neither closed it nor sent anything unasked."""
         if self.sock is None:
             return False
         look = _poll()  # gevent's would switch greenlets, and nothing is waited for

@@ -10,6 +10,7 @@ from werkzeug.datastructures import Headers
 
 from image_api.services import services
 from image_api.web.current import current_request
+from image_api.web.wsgi_names import wsgi_name
 
 ANY = "*"
 EXPOSED_HEADERS = ["Content-Disposition", "Content-Location", "Idempotency-Replayed", "Link", "Location"]
@@ -21,7 +22,7 @@ READ = (
     "Access-Control-Request-Private-Network",
 )
 """The headers of a request by which the library decides."""
-OF_WSGI = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in READ)
+OF_WSGI = tuple(map(wsgi_name, READ))
 MAX_MEMOISED = 128  # answers of the library
 # What an <img> may name: redirects (also of a doubled slash), 304 and errors, too.
 PICTURES = re.compile(r"/+(?:generate|sheet|images/|wake\.gif|badge\.svg)")

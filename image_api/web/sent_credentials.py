@@ -8,13 +8,14 @@ from flask import request
 from image_api.auth.api_key import PREFIX
 from image_api.auth.errors import CredentialInAddress, InvalidCredential, Unauthorized
 from image_api.web.current import current_request
+from image_api.web.wsgi_names import wsgi_name
 
 BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 IN_ADDRESS = frozenset({"api_key", "api-key", "apikey", "x-api-key", "key", "token", "access_token"})
 """Parameters in which other services take one."""
 # X-API-Key and api-key are those of clients that send no bearer token; the latter of OpenAI's for Azure.
 HEADERS = ("Authorization", "X-API-Key", "API-Key")
-OF_WSGI = BEARER_HEADER, *KEY_HEADERS = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS)
+OF_WSGI = BEARER_HEADER, *KEY_HEADERS = tuple(map(wsgi_name, HEADERS))
 SEVERAL = "This request has credentials that differ; send one alone."
 
 

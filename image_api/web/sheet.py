@@ -14,12 +14,12 @@ from image_api.services import services
 from image_api.web.base64_json import pictures_json
 from image_api.web.batch import Batch, Outcome, Pictures
 from image_api.web.client_connection import waiter
-from image_api.web.content_negotiation import VARY, refuse_fields, wants_redirect
+from image_api.web.content_negotiation import refuse_fields, wants_redirect
 from image_api.web.disclosure import visible_error
 from image_api.web.file_response import disposition, tell_ignored
 from image_api.web.pages.link_previews import preview_page
 from image_api.web.pictures_response import cache_status, indexed_results, result_of
-from image_api.web.public_cache import is_conditional, keep, unchanged
+from image_api.web.public_cache import NEGOTIATED, is_conditional, keep, unchanged
 from image_api.web.responses import base_url
 from image_api.web.schemas.openai import parameter_named
 from image_api.web.schemas.sheet import SheetOptions, SheetResult
@@ -50,14 +50,14 @@ def sheet_json(options: SheetOptions) -> Response:
     if wants_redirect(options):
         if is_signed():
             return sheet_response(options, ENDING, IMAGE_TYPES[ENDING])
-        return Response(status=302, headers={"Location": sheet_url(options, ENDING, base), "Vary": VARY})
+        return Response(status=302, headers={"Location": sheet_url(options, ENDING, base), "Vary": NEGOTIATED})
     options, pictures = _generated(options)
     opened = pictures.opened() if options.embeds_picture else {}
     result = result_of(pictures, indexed_results(pictures, base, opened))
     url = sheet_url(options, ENDING, base) if options.seed >= 0 else None
     sheet = SheetResult(**result.model_dump(), sheet_url=url, columns=options.columns, rows=options.columns)
     response = pictures_json(sheet, opened.values())
-    response.headers.update({"X-Cache": cache_status(pictures), "Vary": VARY})
+    response.headers.update({"X-Cache": cache_status(pictures), "Vary": NEGOTIATED})
     return response
 
 
@@ -71,7 +71,7 @@ def sheet_response(options: SheetOptions, ending: str, mimetype: str) -> Respons
     options, pictures = _generated(options)
     response = Response(_composed(options, pictures, mimetype), mimetype=mimetype)
     pictures.log_failures()
-    response.headers.update({"Cache-Control": "no-store", "Vary": VARY, "X-Cache": cache_status(pictures)})
+    response.headers.update({"Cache-Control": "no-store", "Vary": NEGOTIATED, "X-Cache": cache_status(pictures)})
     seed = options.seed if options.seed >= 0 else None
     if seed is not None:
         response.headers["Content-Location"] = sheet_url(options, ending, base)
@@ -106,7 +106,7 @@ def _costless(options: SheetOptions, mimetype: str) -> Response:
     cached = services().generation.cached(options)
     if is_for_preview():
         return preview_page(options.prompt, cached, None if cached else NOT_MADE)
-    response = Response(headers={"Cache-Control": "no-store", "Vary": VARY}, mimetype=mimetype)
+    response = Response(headers={"Cache-Control": "no-store", "Vary": NEGOTIATED}, mimetype=mimetype)
     response.automatically_set_content_length = False  # it would be that of no body
     return response
 

@@ -16,6 +16,7 @@ from wsproto.utilities import ProtocolError
 from image_api.errors import ApiError
 from image_api.sent_images import IMAGE_KEY
 from image_api.web.websocket_errors import BadHandshake, UnsupportedWebSocketVersion
+from image_api.web.wsgi_names import wsgi_name
 from render_worker.contract import MAX_BODY_BYTES
 
 PING_SECONDS = 25  # many proxies close what is silent for 60
@@ -138,7 +139,7 @@ class WebSocket(Server):
 
 def _checked_fields(environ: dict[str, Any]) -> dict[str, str]:
     """Return the handshake's headers. Raises UnsupportedWebSocketVersion or BadHandshake, as WebSocket does."""
-    fields = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}") for name in HEADERS}
+    fields = {name: environ.get(wsgi_name(name)) for name in HEADERS}
     known = {name: value for name, value in fields.items() if value is not None}
     if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         raise BadHandshake("A WebSocket handshake needs HTTP/1.1.")

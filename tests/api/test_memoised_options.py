@@ -79,7 +79,7 @@ def test_a_response_leaves_the_memoised_result_as_it_was():
     before = stored.get(recipe_key(options.in_style())).model_dump()
     for request_id in ("1", "2"):
         assert generation.generate(options, request_id, Waiter()).result.request_id == request_id
-        assert generation.at_hand(options, request_id).result.request_id == request_id
+        assert generation.at_hand(options, generation.cached(options), request_id).result.request_id == request_id
     assert stored.get(recipe_key(options.in_style())).model_dump() == before
 
 
@@ -87,6 +87,7 @@ def test_a_picture_whose_host_may_have_lost_it_is_not_at_hand():
     options = GenerationOptions(prompt="a tree", seed=7)
     generation = Generation(Queue(), MemoryCache(), Settings())
     generation.keep(options, GenerateResult.model_validate({**RESULT, "image_url": "https://host.example/a.png"}))
-    assert generation.at_hand(options, "1") is None
+    assert generation.at_hand(options, generation.cached(options), "1") is None
     assert generation.present(options, "1") is not None
-    assert generation.at_hand(options.model_copy(update={"format": "image", "output_format": "png"}), "1")
+    image = options.model_copy(update={"format": "image", "output_format": "png"})
+    assert generation.at_hand(image, generation.cached(image), "1")

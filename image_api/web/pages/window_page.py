@@ -5,8 +5,8 @@ from urllib.parse import unquote_plus
 from flask import Response, request
 
 from image_api.generation.options import GenerationOptions
-from image_api.web.content_negotiation import VARY
 from image_api.web.pages.html_pages import app_page, is_navigation, prefers_page
+from image_api.web.public_cache import NEGOTIATED
 from image_api.web.signed_links import is_signed
 from image_api.web.speculative_requests import is_for_preview
 from render_worker.contract import is_tracker
@@ -22,7 +22,7 @@ def window_page() -> Response | None:
     """
     if not shows_window():
         return None
-    return app_page("page.html", VARY, starts=True, picture=None if is_signed() else _address_of_picture())
+    return app_page("page.html", NEGOTIATED, starts=True, picture=None if is_signed() else _address_of_picture())
 
 
 def shows_window() -> bool:
