@@ -174,8 +174,14 @@ def test_replit_s_page_names_settings_that_exist():
     assert {"PERCHANCE_WORKER_URL", "WORKER_TOKEN", "PUBLIC_BASE_URL"} <= named <= known
 
 
-@pytest.mark.parametrize("name", ["DEPLOYMENT_GUIDE.md", "README.md", "replit.md"])
+WRAPPED = [
+    *("API_REFERENCE.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "DEPLOYMENT_GUIDE.md", "README.md", "replit.md"),
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if path.name != "TESTING_RESULTS.md"),
+]
+
+
+@pytest.mark.parametrize("name", WRAPPED)
 def test_prose_is_wrapped(name):
-    prose = re.sub(r"^```.*?^```", "", (ROOT / name).read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^ *```.*?^ *```", "", (ROOT / name).read_text(), flags=re.MULTILINE | re.DOTALL)
     lines = [line for line in prose.splitlines() if not line.startswith(("|", "    ", "   |", "[!"))]
     assert [line for line in lines if len(line) > WIDTH] == []
