@@ -93,6 +93,7 @@ class BarePipeline:
         """Return the picture of a seed."""
         import torch
 
+        torch.set_num_threads(1)  # OpenMP keeps the number for each thread, and asyncio may take another one each time
         generator = torch.Generator().manual_seed(seed)
         size = {"width": side, "height": side, "num_inference_steps": steps, "guidance_scale": GUIDANCE}
         return self.pipe(PROMPT, generator=generator, **size, **more).images[0]
