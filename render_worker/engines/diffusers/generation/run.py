@@ -92,7 +92,7 @@ class PictureMaker:
         with (
             _own_scheduler(model, pipe, scheduler) as used,
             planned_vae(pipe.vae, plan),
-            interruptible(pipe, [request.stop for request in batch]),
+            interruptible(pipe, model.interruptible_layers, [request.stop for request in batch]),
         ):
             arguments = _arguments(model, batch, way)
             tensors = pipe(**arguments, output_type="pt", callback_on_step_end=reports).images
