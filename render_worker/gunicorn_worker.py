@@ -26,12 +26,11 @@ from render_worker.contract import SERVICE, SERVICE_HEADER
 from render_worker.serving.client_socket import ClientSocket
 from render_worker.serving.error_responses import JsonErrorResponses, require_http
 from render_worker.serving.request_bodies import watch_body
-from render_worker.starting import StartingWorker
+from render_worker.starting import SPARE_THREADS, StartingWorker
 
 FIRST_BYTE_SECONDS = 5.0
 LINGER_SECONDS = 1.0
 SCARCE_SECONDS = 1.0  # for which a client may block a thread when few are free
-SPARE_THREADS = 8
 CLOSING_CONNECTIONS = 64  # beyond the limit: these are served or just end
 MAX_HEAD_BYTES = 64 * 1024
 EMPTY_LINE = b"\r\n"

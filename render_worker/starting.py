@@ -11,26 +11,50 @@ from gunicorn.workers.base import Worker
 
 from render_worker.serving.error_responses import REFUSAL
 from render_worker.serving.refusals import Refusal
-from render_worker.serving.starting import Environ, StartingApplication, StartResponse
+from render_worker.serving.starting import Environ, StartingApplication, StartResponse, is_health_check
 from render_worker.settings import Settings
 from render_worker.storages import named_storages
 
+SPARE_THREADS = 8  # that no waiting request may take
 BOOT_ERROR = 3  # gunicorn's WORKER_BOOT_ERROR: its arbiter ends, in place of starting another process for ever
 
 log = logging.getLogger(__name__)
 
 
 class LoadingApplication(StartingApplication):
-    """A StartingApplication for a thread that may not wait: it accepts the connections, and refuses what is no HTTP."""
+    """A StartingApplication for a pool of threads: it refuses what is no HTTP, and what would take the last threads."""
+
+    def __init__(self, health: Callable[[], str], headers: Iterable[tuple[str, str]] = (), room: int = 1) -> None:
+        """`room`: how many requests may wait; the rest of the threads are for /health."""
+        super().__init__(health, headers)
+        self._room = threading.Semaphore(room)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Refuse what is no HTTP at once; else respond as StartingApplication."""
+        """Refuse what is no HTTP at once, and what has no room to wait; else respond as StartingApplication."""
         refusal: Refusal | None = environ.get(REFUSAL)
-        if refusal is None:
+        if refusal is not None:
+            body = refusal.body().model_dump_json(exclude_none=True)
+            return self.respond(_status_line(refusal.status), body, start_response)
+        if self.is_loaded or is_health_check(environ):
             return super().__call__(environ, start_response)
-        body = refusal.body().model_dump_json(exclude_none=True)
-        status = HTTPStatus(refusal.status)
-        return self.respond(f"{status.value} {status.phrase}", body, start_response)
+        if not self._room.acquire(blocking=False):
+            return self._refuse_as_full(start_response)
+        try:
+            return super().__call__(environ, start_response)
+        finally:
+            self._room.release()
+
+    def _refuse_as_full(self, start_response: StartResponse) -> Iterable[bytes]:
+        from render_worker.errors import QueueFull  # with the contract's models, which take longer than all else here
+
+        error = QueueFull("The render worker is starting, and has no room for more requests that wait for it.")
+        body = error.body(None).model_dump_json(exclude_none=True)
+        retry = (("Retry-After", str(error.retry_after)),)
+        return self.respond(_status_line(error.status), body, start_response, retry)
+
+
+def _status_line(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}"
 
 
 def stopping_application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -67,7 +91,8 @@ class StartingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         self.application: Any = None
         self._lock = threading.Lock()  # either the application is started, or the worker ends without it
         self._ended = False
-        self._starting = LoadingApplication(type(self).starting_health, self.error_headers)
+        room = max(1, self.cfg.threads - SPARE_THREADS)
+        self._starting = LoadingApplication(type(self).starting_health, self.error_headers, room)
         self.wsgi = self._starting
         threading.Thread(target=self._load, name="load", daemon=True).start()
 

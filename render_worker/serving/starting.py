@@ -21,6 +21,11 @@ class StartingApplication:
         self._loaded = threading.Event()
         self._application: Any = None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Return whether the real application responds."""
+        return self._loaded.is_set()
+
     def become(self, application: Any) -> None:
         """Pass what waits, and whatever comes, to the real application."""
         self._application = application
@@ -28,14 +33,16 @@ class StartingApplication:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a platform's health check at once, and otherwise as the real application, once it is loaded."""
-        if not self._loaded.is_set() and _is_health_check(environ):
+        if not self.is_loaded and is_health_check(environ):
             return self.respond("200 OK", self._health(), start_response)
         self._loaded.wait()
         found: Iterable[bytes] = self._application(environ, start_response)
         return found
 
-    def respond(self, status: str, text: str, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond with a JSON text."""
+    def respond(
+        self, status: str, text: str, start_response: StartResponse, more: Iterable[tuple[str, str]] = ()
+    ) -> Iterable[bytes]:
+        """Respond with a JSON text; `more`: further headers."""
         body = text.encode() + b"\n"
         headers = {
             "Content-Type": "application/json",
@@ -44,11 +51,11 @@ class StartingApplication:
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": STRICTEST_POLICY,
         }
-        start_response(status, [*headers.items(), *self._headers])
+        start_response(status, [*headers.items(), *self._headers, *more])
         return [body]
 
 
-def _is_health_check(environ: Environ) -> bool:
+def is_health_check(environ: Environ) -> bool:
     """Return whether it is GET /health, and neither refused nor of another site's page, which needs CORS headers."""
     return (
         environ["REQUEST_METHOD"] == "GET"

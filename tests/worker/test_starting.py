@@ -75,7 +75,7 @@ class Client:
 
 @pytest.fixture
 def starting():
-    application = LoadingApplication(lambda: '{"status":"starting"}', HEADERS)
+    application = LoadingApplication(lambda: '{"status":"starting"}', HEADERS, room=8)
     yield application
     application.become(stopping_application)
 
@@ -97,6 +97,19 @@ def test_other_requests_wait_for_it(starting):
     assert client.thread.is_alive()
     starting.become(painted)
     assert (client.answered().status, client.body) == ("201 Created", b"/models")
+
+
+def test_what_would_take_the_last_threads_is_refused():
+    full = LoadingApplication(lambda: '{"status":"starting"}', HEADERS, room=2)
+    clients = [Client(full, "/generate") for _ in range(3)]
+    wait_until(lambda: any(not client.thread.is_alive() for client in clients), "a refusal")
+    refused = next(client for client in clients if not client.thread.is_alive())
+    assert refused.status == "503 Service Unavailable"
+    assert json.loads(refused.body)["code"] == "worker_busy"
+    assert refused.headers["Retry-After"] == str(json.loads(refused.body)["retry_after"])
+    assert Client(full, "/health").answered().status == "200 OK"
+    full.become(painted)
+    assert [client.answered().status for client in clients if client is not refused] == ["201 Created"] * 2
 
 
 def test_what_is_no_http_is_refused_at_once(starting):
