@@ -26,6 +26,7 @@ print(*(module.__file__ for module in list(sys.modules.values()) if getattr(modu
 """
 STAGE = re.compile(r"^FROM (\S+)(?: AS (\S+))?\n", re.MULTILINE)
 BOTH = {"image-api": ROOT / "Dockerfile", "render-worker": ROOT / "render_worker" / "Dockerfile"}
+WARM_CACHES = ROOT / "render_worker" / "warm-caches.sh"
 SLIM_PACKAGES = ROOT / "render_worker" / "slim-packages.sh"
 COMMAND = re.compile(r"^(ENTRYPOINT|HEALTHCHECK|CMD)\b[^\[\n]*(.*)$", re.MULTILINE)
 
@@ -112,8 +113,16 @@ def test_both_targets_are_one_but_for_their_packages(name):
 @pytest.mark.parametrize(("name", "user"), [("image-api", "api"), ("render-worker", "worker")])
 def test_both_targets_have_their_bytecode_before_they_give_up_root(name, user):
     for target in ("full", ""):
-        as_root, _ = stages(BOTH[name].read_text())[target].split(f"\nUSER {user}\n")
+        as_root, _ = f"{stages(BOTH[name].read_text())[target]}\n".split(f"\nUSER {user}\n")
+        as_root = as_root.replace("sh render_worker/warm-caches.sh", WARM_CACHES.read_text())
         assert "python -m render_worker.serving.bytecode" in as_root
+
+
+def test_the_driver_s_compiled_code_is_of_the_image_s_user_who_may_not_change_it():
+    lines = WARM_CACHES.read_text().splitlines()
+    compiled = next(n for n, line in enumerate(lines) if line.startswith("NODE_COMPILE_CACHE=$cache as_worker "))
+    assert "setpriv --reuid=worker --regid=worker --clear-groups" in "\n".join(lines[:compiled])
+    assert lines[compiled + 1 : compiled + 3] == ['chown -R root:root "$cache"', 'chmod -R a+rX,go-w "$cache"']
 
 
 def test_the_api_s_smaller_target_has_all_packages_but_those_that_settings_ask_for():

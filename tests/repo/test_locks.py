@@ -187,4 +187,4 @@ def test_the_packages_of_an_engine_or_storage_are_developed_with_and_in_the_imag
     assert included in (ROOT / "requirements-dev.in").read_text().splitlines(), f"requirements-dev.in needs {included}"
     extras = re.findall(r'^ARG EXTRAS="(.*)"$', (ROOT / "render_worker" / "Dockerfile").read_text(), re.MULTILINE)
     name = path.stem.removeprefix("requirements-")
-    assert name in extras[0].split(), f"EXTRAS in render_worker/Dockerfile needs {name}"
+    assert name in extras[-1].split(), f"EXTRAS in render_worker/Dockerfile needs {name}"
