@@ -50,6 +50,12 @@ def test_the_fork_does_not_wait_for(library):
     assert library not in loaded_by(BEFORE_THE_FORK)
 
 
+def test_a_download_loads_no_command_line():
+    modules = loaded_by(f"{BEFORE_THE_FORK}\nimport httpx\nhttpx.AsyncClient()")
+    assert "httpx._client" in modules
+    assert not {"rich", "pygments"} & modules
+
+
 class Client:
     """A thread that asks an application for something."""
 
