@@ -26,6 +26,7 @@ from render_worker.generation.admission import CURRENT_CLIENT, Admission
 from render_worker.generation.attempt import Attempt, attempts, sent_image
 from render_worker.generation.errors import NsfwRefused
 from render_worker.generation.file_texts import file_texts
+from render_worker.generation.first_picture import load_imaging_meanwhile
 from render_worker.generation.hedging import Hedging
 from render_worker.generation.latency import Latencies
 from render_worker.generation.movable_deadline import MovableDeadline
@@ -207,6 +208,7 @@ class Pipeline:
                 self.selector.breakers[engine.name].call(),
                 self._outcome(engine.name),
             ):
+                load_imaging_meanwhile()
                 image = await _without_fault(engine, recipe, source, reporter)
                 if self._refuses_nsfw and image.nsfw:
                     raise NsfwRefused(f"{engine.name} says that its picture is not safe for work.")

@@ -22,6 +22,17 @@ from render_worker.settings import load
 from render_worker.worker import create_app
 create_app(load())
 """
+WHILE_THE_SERVICE_PAINTS = """
+import asyncio, sys
+from render_worker.generation.first_picture import load_imaging_meanwhile
+
+async def wait():
+    load_imaging_meanwhile()
+    while not hasattr(sys.modules.get("render_worker.imaging"), "make_picture"):
+        await asyncio.sleep(0.01)
+
+asyncio.run(asyncio.wait_for(wait(), 60))
+"""
 HEADERS = (("X-Service", "a worker"),)
 
 
@@ -48,6 +59,16 @@ def test_a_start_does_not_load(library, modules):
 @pytest.mark.parametrize("library", ["flask", "werkzeug", "jinja2", "prometheus_client", "sqlite3"])
 def test_the_fork_does_not_wait_for(library):
     assert library not in loaded_by(BEFORE_THE_FORK)
+
+
+def test_pillow_is_loaded_while_the_first_picture_is_painted():
+    assert "PIL.Image" in loaded_by(WHILE_THE_SERVICE_PAINTS)
+
+
+def test_a_download_loads_no_command_line():
+    modules = loaded_by(f"{BEFORE_THE_FORK}\nimport httpx\nhttpx.AsyncClient()")
+    assert "httpx._client" in modules
+    assert not {"rich", "pygments"} & modules
 
 
 class Client:
