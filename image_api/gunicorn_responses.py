@@ -5,6 +5,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from gunicorn import util
+from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.wsgi import Response
 
@@ -32,6 +33,15 @@ def set_up() -> None:
     """Have all responses of this process be sent so, and format their date once a second."""
     wsgi.Response = GatheredResponse
     util.http_date = http_date
+
+
+def fix_settings(configuration: Config) -> None:
+    """Make gunicorn's settings plain attributes, which must not change any more.
+
+    gunicorn looks each up by three calls, some twenty times a request: a tenth of an empty response's time.
+    """
+    own = {name: each.get() for name, each in configuration.settings.items() if not hasattr(Config, name)}
+    vars(configuration).update(own)
 
 
 def http_date(timestamp: float | None = None) -> str:

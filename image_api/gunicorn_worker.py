@@ -191,8 +191,9 @@ class PatientWorker(JsonErrorResponses, StartingWorker):
         self._idle: dict[greenlet, gevent.Timeout] = {}
 
     def init_process(self) -> None:
-        """Set up the responses, in this process alone."""
+        """Set up the responses and fix the settings, in this process alone."""
         gunicorn_responses.set_up()
+        gunicorn_responses.fix_settings(self.cfg)
         super().init_process()
 
     def load_wsgi(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.util import http_date as gunicorns
 
-from image_api.gunicorn_responses import GatheredResponse, http_date
+from image_api.gunicorn_responses import GatheredResponse, fix_settings, http_date
 
 REQUEST = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
 
@@ -86,3 +86,16 @@ def test_a_date_is_as_gunicorn_writes_it(moment):
 
 def test_the_date_is_now():
     assert abs(parsedate_to_datetime(http_date()).timestamp() - parsedate_to_datetime(gunicorns()).timestamp()) <= 1
+
+
+def test_fixed_settings_are_those_that_were_set():
+    usual, fixed = Config(), Config()
+    for config in (usual, fixed):
+        config.set("keepalive", 17)
+        config.set("bind", "127.0.0.1:1")
+    fix_settings(fixed)
+    hooks = {name for name in usual.settings if callable(getattr(usual, name))}
+    for name in usual.settings.keys() - hooks:
+        assert getattr(fixed, name) == getattr(usual, name), name
+    assert {name for name in usual.settings if callable(getattr(fixed, name))} == hooks
+    assert (vars(fixed)["keepalive"], fixed.address) == (17, usual.address)
