@@ -1,5 +1,6 @@
 """Uploads at the real server: their limit, slots, files, and what others notice of them."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -7,12 +8,14 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import pytest
 import requests
 
 from tests.api.pictures import PNG
-from tests.fakes.processes import Server, api, wait_until
+from tests.fakes.processes import PATIENCE_SECONDS, Server, api, wait_until
+from tests.hostile.wire import parse
 
 MIB = 1024 * 1024
 PATH = "/v1/images/edits"
@@ -41,16 +44,15 @@ def connected(server: Server, said: bytes = b"") -> socket.socket:
 
 
 def answer_to(server: Server, head: bytes, body: bytes) -> bytes:
-    """Return all that the server says until it closes the connection, or for a second."""
+    """Return the server's first whole response; what there is of it if the server closes the connection before."""
     with connected(server, HEAD + head + b"\r\n") as client:
+        client.settimeout(PATIENCE_SECONDS)
         said = b""
-        try:
+        with contextlib.suppress(OSError):  # a refusal may come while the body is sent
             client.sendall(body)
-            client.settimeout(1)
-            while piece := client.recv(MIB):
+        with contextlib.suppress(OSError):
+            while parse(said) is None and (piece := client.recv(MIB)):
                 said += piece
-        except OSError:
-            pass
         return said
 
 
@@ -152,26 +154,31 @@ def test_one_client_cannot_take_every_slot_from_others():
 
 
 class Watch:
-    """A client that asks /health again and again, and how long it waits."""
+    """A client that asks /health again and again while it is entered, and how long it waits."""
 
     def __init__(self, server: Server) -> None:
         self._url = f"{server.url}/health"
         self._over = threading.Event()
         self._waits: list[float] = []
         self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
     def _ask(self) -> None:
         with requests.Session() as session:
             while not self._over.wait(0.01):
                 begun = time.monotonic()
-                assert session.get(self._url, timeout=9).status_code == 200
+                assert session.get(self._url, timeout=PATIENCE_SECONDS).status_code == 200
                 self._waits.append(time.monotonic() - begun)
 
     def waits(self) -> list[float]:
-        """Stop, and return how long each answer took, in seconds, the shortest first."""
-        self._over.set()
-        self._thread.join()
+        """Return how long each answer took, in seconds, the shortest first."""
         return sorted(self._waits)
 
 
@@ -179,9 +186,9 @@ def test_many_uploads_at_once_delay_no_other_client():
     body = form(4 * MIB)
     length = b"Content-Length: %d\r\n" % len(body)
     with api(GRACEFUL_TIMEOUT_SECONDS=1) as server, ThreadPoolExecutor(CLIENTS) as pool:
-        watch = Watch(server)
-        sent = [pool.submit(answer_to, server, length, body) for _ in range(CLIENTS)]
-        codes = Counter(re.search(rb'"code":"(\w+)"', it.result())[1] for it in sent)
+        with Watch(server) as watch:
+            sent = [pool.submit(answer_to, server, length, body) for _ in range(CLIENTS)]
+            codes = Counter(re.search(rb'"code":"(\w+)"', it.result())[1] for it in sent)
         waits = watch.waits()
         assert waits[len(waits) // 2] < sum(waits) / 8  # were each upload parsed in one go, others would wait for all
         assert temporary_files(server) == 0
@@ -194,8 +201,9 @@ def test_chunks_of_one_byte_delay_no_other_client(path):
     body = chunked(b" " * 60_000 + b"{}", 1)
     head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with api(GRACEFUL_TIMEOUT_SECONDS=1, TRUSTED_PROXIES="loopback") as server:
-        watch = Watch(server)
-        for _ in range(3):
-            with connected(server, head % path.encode() + body) as client:
-                assert client.recv(MIB).startswith(b"HTTP/1.1 400 ")
+        with Watch(server) as watch:
+            for _ in range(3):
+                with connected(server, head % path.encode() + body) as client:
+                    client.settimeout(PATIENCE_SECONDS)
+                    assert client.recv(MIB).startswith(b"HTTP/1.1 400 ")
         assert len(watch.waits()) > 12  # were such a body parsed in one go, one or two for each

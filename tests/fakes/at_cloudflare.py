@@ -41,7 +41,7 @@ def engine(url: str, *models: str, **changes) -> CloudflareEngine:
         "cloudflare_account_id": ACCOUNT,
         "cloudflare_api_token": TOKEN,
         "cloudflare_model": models or (SCHNELL,),
-        "cloudflare_seconds": 5,
+        "cloudflare_seconds": 30,
     }
     return CloudflareEngine(Settings(**{**settings, **changes}))
 

@@ -35,11 +35,11 @@ class Excuse(NamedTuple):
 
 CONTRADICTIONS = (
     r"(width|height) is required with ",
-    r"(width|height) must be left out with size",
+    r"\w+ must be left out with \w+, which (gives it|is another name of it)",
     r"aspect_ratio must (be that of the width and height|give a (width|height) from )",
     r"shape must be \w+ with this size",
     r"output_compression must be .* 100 with png",
-    r"(within|prefer) must be .* it only goes with model=auto",
+    r"(within|prefer) (must be .* it )?only goes with model=auto",
     r"strength goes with image only",
     r"lora_scale goes with lora_path only",
     r"seed must be \d+ at most with ",
@@ -58,7 +58,7 @@ REFUSED = (
     Excuse("a time, and the cursor of a page, which no pattern can say", 400, "(since|until|cursor) must be"),
     Excuse("a key in visible ASCII without commas: the document says it in words", 400, "Idempotency-Key must be"),
     Excuse("a key that came with another request before", 422, '"code":"idempotency_key_reused"'),
-    Excuse("webhooks need a secret of the operator's", 400, "webhook_url (cannot be honoured|must be)"),
+    Excuse("webhooks need a secret of the operator's", 400, "webhook_url (cannot be honoured|must be|goes with)"),
     Excuse("a WebSocket's address, which OpenAPI can only describe as a GET", 426, '"code":"websocket_only"'),
     Excuse("an If-Match that is made up, of a picture that a job made", 412, '"code":"precondition_failed"'),
     Excuse("the stream of an id that is made up", 410, '"code":"stream_lost"'),

@@ -1,9 +1,12 @@
 """The attacks' own tools: parsing, the proxy, and how a result is judged."""
 
+import math
+
 import pytest
 
 from tests.hostile.__main__ import carry_out
 from tests.hostile.arena import Attack, Verdict
+from tests.hostile.attacks.rude_clients import judged
 from tests.hostile.proxy import KeepAliveProxy
 from tests.hostile.stand_in import StandIn, reply
 from tests.hostile.table import as_rows, as_text
@@ -90,3 +93,20 @@ def test_faults_that_the_attack_does_not_look_for_break_it_all_the_same():
         return Verdict(True, "held")
 
     assert not carry_out(Attack("none", "Nothing.", True, fault)).good
+
+
+@pytest.mark.parametrize(
+    ("idle", "beside", "requests", "held"),
+    [
+        ([5.0] * 20, [9.0] * 20, 1, True),
+        ([5.0] * 20, [9.0] * 18 + [11.0] * 2, 1, False),
+        ([5.0] * 20, [9.0] * 19 + [math.inf], 1, True),
+        ([5.0] * 20, [9.0] * 18 + [math.inf] * 2, 1, False),
+        ([5.0] * 19 + [math.inf], [5.0] * 20, 1, False),
+        ([math.inf] * 20, [math.inf] * 20, 1, False),
+        ([], [], 1, False),
+        ([5.0] * 20, [5.0] * 20, 0, False),
+    ],
+)
+def test_a_wait_is_judged_only_beside_one_that_ended(idle, beside, requests, held):
+    assert judged(idle, beside, Tally(requests)).held is held

@@ -10,7 +10,8 @@ import pytest
 
 from tests.diffusers.engine.test_pictures import ROOT
 
-pytestmark = pytest.mark.timeout(300)  # a picture in tiles has many, and takes seconds on a machine that is busy
+PROCESS_SECONDS = 600  # a picture in tiles has many, and takes minutes on a machine that is busy
+pytestmark = pytest.mark.timeout(PROCESS_SECONDS + 60)
 LIMITED = """
 import json, resource, sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def found(models: Path) -> dict:
         env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},  # so that the heap keeps nothing for later
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
     lines = [json.loads(line) for line in ended.stdout.splitlines()]

@@ -24,6 +24,8 @@ ASKED = 20
 TIMES = 2  # as long as at an idle service a polite client may wait
 SETTLED_SECONDS = 8.0  # until slots and queues are full
 PATIENCE_SECONDS = 60.0
+PHASE_SECONDS = 300.0  # what the polite client has not sent by then counts as never made
+ALLOWANCE = 360  # in ten minutes: each of the polite client's 41 pictures counts six times, at over five cents
 POLL_SECONDS = 0.05
 POLITE = "198.51.100.200"
 ALLOWED, BEYOND = 2, 50  # requests of each client
@@ -110,28 +112,40 @@ def _ask_for_job(server: Server, number: int) -> Response | None:
 
 def _waits(arena: Arena, server: Server, send: Ask, numbers: range) -> list[float]:
     """Return how long the polite client waits for each of its pictures, in seconds; without end for one not made."""
-    waits = []
+    waits, end = [], time.monotonic() + PHASE_SECONDS
     for number in numbers:
         begun = time.monotonic()
-        response = arena.tally.add(send(server, number))
+        response = arena.tally.add(send(server, number)) if begun < end else None
         waits.append(time.monotonic() - begun if response and response.status == 200 else math.inf)
-        time.sleep(random.uniform(0, PICTURE_SECONDS / 2))
+        time.sleep(random.uniform(0, PICTURE_SECONDS / 2) if begun < end else 0)
     return waits
 
 
+def judged(idle: list[float], beside: list[float], rude: Tally) -> Verdict:
+    """Return whether a polite client's p95 `beside` rude ones is at most TIMES that at the `idle` service.
+
+    A picture that is not made at the idle service leaves nothing to compare with, so that no verdict is good.
+    """
+    before, p95 = _p95(idle), _p95(beside)
+    sent = ", ".join(f"{count} times {code}" for code, count in rude.outcomes.most_common(3))
+    said = f"p95 {p95:.2f} s, {before:.2f} s at the idle service; the rude ones got {sent or 'nothing'}"
+    lost = [sum(map(math.isinf, waits)) for waits in (idle, beside)]
+    if any(lost):
+        said += f"; not made: {lost[0]} of {len(idle)} at the idle service, {lost[1]} of {len(beside)} beside them"
+    return Verdict(not lost[0] and p95 <= TIMES * before < math.inf and rude.requests > 0, said)
+
+
 def _p95(waits: list[float]) -> float:
-    return sorted(waits)[math.ceil(len(waits) * 0.95) - 1]
+    return sorted(waits)[math.ceil(len(waits) * 0.95) - 1] if waits else math.inf
 
 
 def _verdict(arena: Arena, server: Server, send: Ask, of: Callable[[str, int], bytes]) -> Verdict:
     _waits(arena, server, send, range(-1, 0))  # what is loaded with the first picture
-    idle = _p95(_waits(arena, server, send, range(ASKED)))
+    idle = _waits(arena, server, send, range(ASKED))
     with _RudeClients(server, of) as rude:
-        p95 = _p95(_waits(arena, server, send, range(ASKED, 2 * ASKED)))
+        beside = _waits(arena, server, send, range(ASKED, 2 * ASKED))
     arena.tally += rude.tally
-    sent = ", ".join(f"{count} times {code}" for code, count in rude.tally.outcomes.most_common(3))
-    said = f"p95 {p95:.2f} s, {idle:.2f} s at the idle service; the rude ones got {sent}"
-    return Verdict(p95 <= TIMES * idle, said)
+    return judged(idle, beside, rude.tally)
 
 
 @attack()
@@ -143,7 +157,7 @@ def rude_clients(arena: Arena) -> Verdict:
 @attack()
 def rude_clients_limited(arena: Arena) -> Verdict:
     """The same 32 clients with RATE_LIMIT on: how long a polite client waits."""
-    return _verdict(arena, _service(arena, RATE_LIMIT="100 per 10 minutes"), _ask, _picture)
+    return _verdict(arena, _service(arena, RATE_LIMIT=f"{ALLOWANCE} per 10 minutes"), _ask, _picture)
 
 
 @attack()

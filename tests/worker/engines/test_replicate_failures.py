@@ -164,16 +164,25 @@ def test_a_lasting_trouble_ends_and_the_prediction_too(site):
     assert len(log(site, "replicate_cancel")) == 1
 
 
+@pytest.fixture
+def unhurried(monkeypatch):
+    """Give a cancellation more time than on a busy machine the stand-in needs to answer."""
+    monkeypatch.setattr("render_worker.engines.replicate.predictions.CREATION_SECONDS", 30)
+    monkeypatch.setattr("render_worker.engines.replicate.predictions.CANCEL_SECONDS", 5)
+
+
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("behaviour", ["stuck", "cancel_hang", "cancel_not_json"])
 def test_at_the_deadline_the_prediction_is_cancelled_at_replicate(site, behaviour):
     play(site, behaviour, delay=60)
+    work = engine(site, replicate_request_seconds=60).generate(Recipe(prompt=PROMPT), Reported())
     begun = time.monotonic()
-    with pytest.raises(TimeoutError):
-        made(site, seconds=0.7, settings={"replicate_request_seconds": 30})
-    assert time.monotonic() - begun < 15
+    assert left(work, lambda: log(site), 1)
+    assert time.monotonic() - begun < 50
     assert len(log(site, "replicate_cancel")) == 1
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_cancelled_creation_is_cancelled_at_replicate_once_its_id_is_known(site, times):
     play(site, "slow_creation", delay=60)
