@@ -12,9 +12,6 @@ gc.disable()  # until the worker serves: a tenth of the time of a start, in whic
 # To find no plugin, pydantic would read what every installed package declares.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - written, for this process alone
 
-# With its command line httpx would load rich, if that is installed: a third of its time.
-sys.modules["httpx._main"] = None  # type: ignore[assignment]  # as Python notes that it cannot be imported
-
 ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path.insert(0, ROOT)  # wherever gunicorn is started
 

@@ -65,12 +65,6 @@ def test_pillow_is_loaded_while_the_first_picture_is_painted():
     assert "PIL.Image" in loaded_by(WHILE_THE_SERVICE_PAINTS)
 
 
-def test_a_download_loads_no_command_line():
-    modules = loaded_by(f"{BEFORE_THE_FORK}\nimport httpx\nhttpx.AsyncClient()")
-    assert "httpx._client" in modules
-    assert not {"rich", "pygments"} & modules
-
-
 class Client:
     """A thread that asks an application for something."""
 
