@@ -39,8 +39,6 @@ DEBIAN_HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 # Where node keeps the driver's compiled code, beside the driver, so that its next start is a quarter shorter; node does
 # without if it may not write there. An image has it from its build.
 COMPILE_CACHE = Path(playwright.__file__).parent / "driver" / "compile-cache"
-# Nothing of the pages is looked at, and a thread for their frames costs a tenth of the processor's time for a picture.
-ARGUMENTS = ("--disable-threaded-compositing",)
 NOT_INSTALLED = "Executable doesn't exist"  # Playwright's words if its own browser was never downloaded
 DRIVER_DIED = "Connection closed while reading from the driver"  # Playwright's words
 GONE_SIGNS = ("has been closed", "crashed", "Connection closed", "Browser closed", HUNG)
@@ -257,7 +255,6 @@ async def _close(chromium: Chromium) -> None:
 async def _launch_at(playwright: Playwright, executable: Path | None, sandboxed: bool) -> Chromium:
     return await playwright.chromium.launch(
         executable_path=executable,
-        args=ARGUMENTS,
         chromium_sandbox=sandboxed,
         timeout=LAUNCH_SECONDS * 1000,
         # gunicorn's handlers run the graceful shutdown; the driver must not close the browser before they do.
