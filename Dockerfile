@@ -7,13 +7,15 @@ FROM python:3.11.16-slim-bookworm AS base
 # What installs packages is in this stage alone; what is installed is copied.
 FROM base AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && python -m venv --without-pip /opt/venv
-COPY requirements.txt requirements-core.txt render_worker/slim-packages.sh ./
-RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements-core.txt \
- && sh slim-packages.sh /opt/venv
+COPY requirements.txt requirements-core.txt unused-packages.txt render_worker/slim-packages.sh ./
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r requirements-core.txt \
+ && sh slim-packages.sh /opt/venv unused-packages.txt \
+ && python -m compileall -q /opt/venv
 
 FROM packages AS all-packages
-RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements.txt \
- && sh slim-packages.sh /opt/venv
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r requirements.txt \
+ && sh slim-packages.sh /opt/venv unused-packages.txt \
+ && python -m compileall -q /opt/venv
 
 FROM base AS runtime
 WORKDIR /app

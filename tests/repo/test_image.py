@@ -28,6 +28,13 @@ STAGE = re.compile(r"^FROM (\S+)(?: AS (\S+))?\n", re.MULTILINE)
 BOTH = {"image-api": ROOT / "Dockerfile", "render-worker": ROOT / "render_worker" / "Dockerfile"}
 WARM_CACHES = ROOT / "render_worker" / "warm-caches.sh"
 SLIM_PACKAGES = ROOT / "render_worker" / "slim-packages.sh"
+UNUSED = [
+    pattern
+    for line in (ROOT / "unused-packages.txt").read_text().splitlines()
+    if not line.startswith("#")
+    for pattern in line.split()
+]
+PACKAGES = Path(greenlet.__file__).parent.parent
 COMMAND = re.compile(r"^(ENTRYPOINT|HEALTHCHECK|CMD)\b[^\[\n]*(.*)$", re.MULTILINE)
 
 
@@ -143,6 +150,21 @@ def test_of_playwright_s_driver_it_leaves_out_what_is_there_and_no_licence():
         assert not [it for it in folder.rglob("*") if re.match("licen[cs]e|notice", it.name, re.IGNORECASE)]
 
 
+def test_what_the_api_never_imports_is_there_and_no_licence():
+    found = {pattern: list(PACKAGES.glob(pattern)) for pattern in UNUSED}
+    assert [pattern for pattern, paths in found.items() if not paths] == []
+    files = {file for paths in found.values() for path in paths for file in (path, *path.rglob("*"))}
+    names = {file.name for file in files if file.is_file()}
+    assert [name for name in names if re.match("licen[cs]e|notice|copying", name, re.IGNORECASE)] == []
+
+
+def test_both_stages_of_the_api_s_packages_leave_out_the_same():
+    texts = stages((ROOT / "Dockerfile").read_text())
+    for name in ("packages", "all-packages"):
+        assert "sh slim-packages.sh /opt/venv unused-packages.txt" in texts[name]
+        assert texts[name].partition("\nFROM")[0].rstrip().endswith("python -m compileall -q /opt/venv")
+
+
 @pytest.mark.skipif(not shutil.which("strip"), reason="needs binutils, as its stage has")
 def test_packages_work_without_what_is_left_out(tmp_path):
     packages = tmp_path / "lib/python3.11/site-packages"
@@ -150,7 +172,12 @@ def test_packages_work_without_what_is_left_out(tmp_path):
     shutil.copytree(source, packages / "greenlet")
     (packages / "greenlet-3.0.dist-info").mkdir()
     before = next((packages / "greenlet").glob("_greenlet*.so")).stat().st_size
-    subprocess.run(["sh", SLIM_PACKAGES, tmp_path], check=True)
+    for name in ("unused.py", "kept.py", "used.h"):
+        (packages / "greenlet" / name).touch()
+    (tmp_path / "list.txt").write_text("# A reason.\n\ngreenlet/un[!_]* no_such_package\n")
+    subprocess.run(["sh", SLIM_PACKAGES, ".", "list.txt"], check=True, cwd=tmp_path)
+    assert [it.name for it in (packages / "greenlet").glob("*used*")] == []
+    assert (packages / "greenlet/kept.py").exists()
     assert (source / "tests").is_dir()
     assert not (packages / "greenlet/tests").exists()
     assert next((packages / "greenlet").glob("_greenlet*.so")).stat().st_size < before
