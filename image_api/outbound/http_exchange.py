@@ -22,7 +22,8 @@ from image_api.outbound.guarded_connections import DeadlineResponse, GuardedConn
 
 MAX_LINE_BYTES = 64 * 1024
 MAX_HEADERS = 100
-HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\r\n]*?)[ \t]*\r?\n")  # RFC 9112, 5: no folded one
+NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.1; what begins with a space is a folded line
+NO_VALUE = re.compile(rb"[\0\r\n]")  # RFC 9110, 5.5
 LENGTH = re.compile(r"[0-9]{1,18}")
 UNSAFE = re.compile(r"[\0\r\n]")  # what would end a header, or the head
 BODILESS = {"GET", "HEAD", "DELETE", "OPTIONS"}  # methods whose requests need no Content-Length of 0
@@ -120,10 +121,12 @@ class Response(DeadlineResponse):
         while (line := self.fp.readline(MAX_LINE_BYTES + 1)) not in (b"\r\n", b"\n"):
             if len(line) > MAX_LINE_BYTES:
                 raise LineTooLong("header line")
-            found = HEADER.fullmatch(line)
-            if not found or len(fields) >= MAX_HEADERS:
-                raise HTTPException("got an invalid header" if line else "got half a head")
-            fields.append((found[1].decode("ascii"), found[2].decode("latin-1")))
+            if not line.endswith(b"\n"):
+                raise HTTPException("got half a head")
+            name, colon, value = line.removesuffix(b"\n").removesuffix(b"\r").partition(b":")
+            if not colon or not NAME.fullmatch(name) or NO_VALUE.search(value) or len(fields) >= MAX_HEADERS:
+                raise HTTPException("got an invalid header")
+            fields.append((name.decode("ascii"), value.strip(b" \t").decode("latin-1")))
         return Headers(fields)
 
     def _frame(self) -> None:

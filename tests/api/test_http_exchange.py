@@ -127,6 +127,9 @@ def test_nor_if_it_has_two_lengths(serve):
         b"Content-Length: " + b"9" * 5000 + b"\r\n",
         b"Transfer-Encoding: gzip, chunked\r\n",
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"A:"
+        + b" " * 60_000
+        + b"\0\r\n",  # which a regular expression that begins and ends with spaces takes hours for
         b"Content-Length : 2\r\n",
         b"A: b\r\n Content-Length: 2\r\n",
         b"no header\r\n",
