@@ -1,10 +1,12 @@
 """`python -m bench.small_plan`: both tiers with a free plan's resources, beside the same with all cores.
 
 Each tier runs in a control group of its own (512 MB, a tenth of a core). The sandbox, which plays the outside world
-without delay, runs outside of them. Needs root, for the control groups.
+without delay, runs outside of them. Needs root, for the control groups. Playwright by itself, which opens a document
+without any server, is the lower bound of the first picture.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import threading
@@ -17,7 +19,8 @@ from bench import machine
 from bench.capacity import stub
 from bench.cgroup import Cgroup, CgroupError
 from bench.table import print_table
-from tests.fakes.processes import Sandbox, Server, api, sandbox, wait_until, worker
+from render_worker.browser.browser import COMPILE_CACHE, find_system_browser
+from tests.fakes.processes import ROOT, Sandbox, Server, api, clean_environment, sandbox, wait_until, worker
 
 TIMEOUT_SECONDS = 300
 PROBE_PAUSE_SECONDS = 0.5
@@ -27,6 +30,8 @@ ROWS = {
     "worker: /health answers, s after start": "first_health",
     "worker: engine ready, s after start": "ready",
     "worker: picture asked for at the first /health, s after start": "first_picture",
+    "Playwright alone: a document is open, s after start": "bare_document",
+    "worker: sketch asked for at the first /health, s after start": "first_sketch",
     "worker: next picture, s": "next_picture",
     "both tiers: next picture of the site's, as PNG, s": "both_tiers",
     "worker: sketch, s": "sketch",
@@ -82,7 +87,12 @@ class Watch:
 def measure(memory_mib: int, cores: float) -> dict[str, float]:
     """Return the figures of both tiers in groups of that size, by the names in ROWS."""
     with sandbox() as site:
-        return {**_measure_worker(site, memory_mib, cores), **_measure_api(memory_mib, cores)}
+        return {
+            **_measure_worker(site, memory_mib, cores),
+            "first_sketch": _seconds_to_first(site, "sketch", memory_mib, cores),
+            "bare_document": _seconds_of_bare_browser(memory_mib, cores),
+            **_measure_api(memory_mib, cores),
+        }
 
 
 def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, float]:
@@ -111,6 +121,36 @@ def _measure_worker(site: Sandbox, memory_mib: int, cores: float) -> dict[str, f
             "oom_kills": group.oom_kills,
             "stop": stop,
         }
+
+
+def _seconds_to_first(site: Sandbox, model: str, memory_mib: int, cores: float) -> float:
+    """Return after how many seconds of its life a worker has made a picture asked for at its first /health."""
+    with tempfile.TemporaryDirectory() as folder, Cgroup(memory_mib, cores) as group:
+        server = worker(**site.pointers("perchance"), LOCAL_STORAGE_DIR=folder, SIMULATED="true")
+        watch = _started(server, group)
+        try:
+            wait_until(lambda: watch.first, "an answer of /health", TIMEOUT_SECONDS)
+            _seconds_for_picture(server, model)
+            return time.monotonic() - watch.begun
+        finally:
+            watch.end()
+            server.stop()
+
+
+def _seconds_of_bare_browser(memory_mib: int, cores: float) -> float:
+    """Return how long Playwright takes to open a document, with the driver's compiled code kept, as the worker does."""
+    command = [sys.executable, "-m", "bench.bare_browser", str(find_system_browser())]
+    environment = clean_environment() | {"NODE_COMPILE_CACHE": str(COMPILE_CACHE)}
+    with Cgroup(memory_mib, cores) as group:
+        begun = time.monotonic()
+        with subprocess.Popen(  # noqa: S603 - our own
+            command, cwd=ROOT, env=environment, preexec_fn=group.join, stdout=subprocess.PIPE
+        ) as process:
+            line = process.stdout.readline() if process.stdout else b""
+            seconds = time.monotonic() - begun
+    if line != b"here\n":
+        raise RuntimeError("Playwright opened no document.")
+    return seconds
 
 
 def _seconds_through_both(site: Sandbox, renderer: Server, memory_mib: int, cores: float) -> float:
