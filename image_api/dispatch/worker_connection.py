@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from urllib3 import HTTPConnectionPool, Retry, Timeout
+from urllib3 import HTTPConnectionPool, Timeout
 from urllib3.exceptions import (
     ClosedPoolError,
     ConnectTimeoutError,
@@ -21,7 +21,7 @@ from image_api.dispatch.recent_contact import LastKnown, RecentContact
 from image_api.dispatch.replies import not_a_worker
 from image_api.errors import DeadlinePassed, WorkerNotConfigured, WorkerUnavailable
 from image_api.outbound.abort import is_aborted
-from image_api.outbound.http_exchange import exchange_pool
+from image_api.outbound.guarded_connections import guarded_pool
 from image_api.outbound.reply import WorkerReply
 from render_worker.contract import SERVICE, SERVICE_HEADER
 
@@ -29,7 +29,6 @@ CONNECT_SECONDS = 10.0
 QUICK_SECONDS = 10.0  # for what the worker answers without any work
 READ_RETRY_SECONDS = 10.0  # retry budget of a read during a cold start; a generation has its whole deadline
 POOLED_CONNECTIONS = 64
-NO_RETRIES = Retry.from_int(False, redirect=False)  # made anew for each request if it were False
 NOT_CONFIGURED = "Worker service not configured."
 
 HEADERS = {
@@ -82,7 +81,7 @@ class WorkerConnection:
                     body=body,
                     headers={**self._headers, **_headers_of(body), **(headers or {})},
                     timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
-                    retries=NO_RETRIES,
+                    retries=False,
                     redirect=False,
                     assert_same_host=False,
                     preload_content=False,
@@ -111,7 +110,7 @@ class WorkerConnection:
         """Return the pooled sockets. Raises LocationValueError if the URL has no host."""
         if not self._pool:
             # MAX_GENERATIONS bounds how many connections are open for generations; so many are kept for the next one.
-            self._pool = exchange_pool(url, POOLED_CONNECTIONS)
+            self._pool = guarded_pool(url, POOLED_CONNECTIONS)
         return self._pool
 
     def _unreachable(self, error: Exception) -> WorkerUnavailable:

@@ -15,8 +15,11 @@ from typing import Any
 from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import LocationValueError
+from urllib3.util import parse_url
 
 from image_api.outbound.abort import current_abort
+from image_api.outbound.certificates import trusting_context
 from image_api.outbound.time_limit import time_limit
 from render_worker.serving.deadline import Deadline
 
@@ -58,7 +61,7 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
-class DeadlineResponse(http.client.HTTPResponse):
+class _Response(http.client.HTTPResponse):
     """A response whose head comes within the connection's timeout as a whole, after few interim ones."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
@@ -121,13 +124,13 @@ class _Guarded:
 class GuardedConnection(_Guarded, HTTPConnection):
     """A guarded connection by http."""
 
-    response_class = DeadlineResponse
+    response_class = _Response
 
 
 class GuardedHTTPSConnection(_Guarded, HTTPSConnection):
     """A guarded connection by https."""
 
-    response_class = DeadlineResponse
+    response_class = _Response
 
     def connect(self) -> None:
         """Connect, with all of TLS' handshake within the timeout: gevent's limits each read of it alone."""
@@ -145,3 +148,16 @@ class GuardedHTTPSPool(HTTPSConnectionPool):
     """A pool of guarded connections by https."""
 
     ConnectionCls = GuardedHTTPSConnection
+
+
+def guarded_pool(url: str, connections: int) -> HTTPConnectionPool:
+    """Return a pool that keeps so many connections to the host of a URL. Raises LocationValueError if it names none."""
+    where = parse_url(url)
+    if not where.host:
+        raise LocationValueError("the address names no host")
+    if where.scheme == "https":
+        context = trusting_context()
+        return GuardedHTTPSPool(
+            where.host, where.port, maxsize=connections, cert_reqs="CERT_REQUIRED", ssl_context=context
+        )
+    return GuardedPool(where.host, where.port, maxsize=connections)
