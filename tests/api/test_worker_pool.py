@@ -81,7 +81,7 @@ class TestChoice:
         assert [len(worker.generated) for worker in both] == [5, 5]
 
     def test_one_that_others_keep_busy_gets_less(self, workers, before):
-        both = workers(slots=4, seconds=0.3)
+        both = workers(slots=4, seconds=1.0)
         front = before(both)
         front.warm(*both)
         body = {"prompt": "another API tier's", "request_id": "-", "timeout_seconds": 60}
@@ -107,13 +107,14 @@ class TestChoice:
         front.warm(*both)
         front.make_many(8, 8)
         wait_until(lambda: pooled(front, 1)._slots == 6, "the slots are known")
-        both[0].generated.clear()
-        both[1].generated.clear()
+        for worker in both:
+            worker.generated.clear()
+            worker.seconds = 2.0  # all eight come before the first one ends
         front.make_many(8, 8)
         assert (len(both[0].generated), len(both[1].generated)) == (2, 6)
 
     def test_four_carry_what_one_cannot(self, workers, before):
-        four = workers(4, slots=1, queue=0, seconds=0.3)
+        four = workers(4, slots=1, queue=0, seconds=2.0)  # all come before the first one ends
         front = before(four)
         assert {it.status_code for it in front.make_many(4, 4)} == {200}
         assert [worker.most for worker in four] == [1, 1, 1, 1]
