@@ -13,8 +13,8 @@ HEAD = """# Odd files
 
 Files that say something about themselves, made by script (`tests/worker/imaging/odd_files`), stored
 as PNG, JPEG and WebP, and compared with what Chromium shows of the original on a white page. *Off
-by*: the mean difference, of 255. *Before*: observed once, when every picture was made RGB as it came.
-*Now*: a test compares it; `python -m tests.worker.imaging.odd_files` writes it.
+by*: the mean difference, of 255. *Before*: observed once, when every picture was made RGB as it
+came. *Now*: a test compares it; `python -m tests.worker.imaging.odd_files` writes it.
 
 | file | before | now |
 |---|---|---|
