@@ -4,7 +4,6 @@ Only listed origins are fetched from, no redirect is followed, and size and time
 """
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from render_worker.errors import BadPicture, EngineError, EngineUnreachable, PhaseTimeout, UnexpectedReply
-from render_worker.outbound.client import AS_IT_IS, KeptClient, http_client
+from render_worker.outbound.client import AS_IT_IS, http_client
 from render_worker.outbound.replies import is_compressed, read_body
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024  # a 768x768 JPEG has less than 100 KB
@@ -51,23 +50,22 @@ async def download(
     seconds: float,
     poll_seconds: float | None = None,
     headers: Mapping[str, str] | None = None,
-    kept: KeptClient | None = None,
 ) -> bytes:
     """Return the bytes at a URL of `source`, within a timeout of `seconds`.
 
     With `poll_seconds` a 404 is retried at that interval until the timeout. Transient errors are retried after a pause:
-    that costs nothing, and the picture may be paid already. `kept`: whose connections are used; new ones if None.
-    Raises EngineUnreachable, PhaseTimeout, BadPicture, or UnexpectedReply, also if the origin is not allowed.
+    that costs nothing, and the picture may be paid already. Raises EngineUnreachable, PhaseTimeout, BadPicture, or
+    UnexpectedReply, also if the origin is not allowed.
     """
     if not source.allows(url):
         raise UnexpectedReply("The picture's address is on a host from which none is fetched.")
     problem: EngineError = PhaseTimeout(f"{source.name} did not answer within {seconds:g} seconds while downloading.")
     pauses = iter(RETRY_PAUSES)
     try:
-        async with asyncio.timeout(seconds), _client(kept, seconds) as client:
+        async with asyncio.timeout(seconds), http_client(seconds) as client:
             while True:
                 try:
-                    return await _fetch(client, url, {**AS_IT_IS, **(headers or {})}, seconds)
+                    return await _fetch(client, url, {**AS_IT_IS, **(headers or {})})
                 except _NotFound:
                     problem, pause = picture_missing(seconds if poll_seconds else 0), poll_seconds
                 except _Transient as transient:
@@ -93,14 +91,10 @@ class _Transient(Exception):
         self.error = error
 
 
-def _client(kept: KeptClient | None, seconds: float) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
-    return contextlib.nullcontext(kept.get()) if kept else http_client(seconds)
-
-
-async def _fetch(client: httpx.AsyncClient, url: str, headers: Mapping[str, str], seconds: float) -> bytes:
+async def _fetch(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> bytes:
     """Return the picture. Raises _NotFound or _Transient if it can be retried; timeouts pass through."""
     try:
-        async with client.stream("GET", url, headers=headers, follow_redirects=False, timeout=seconds) as reply:
+        async with client.stream("GET", url, headers=headers, follow_redirects=False) as reply:
             return await _read_picture(reply)
     except httpx.TimeoutException:
         raise

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 import requests
 
+from image_api.dispatch.recent_contact import RECENT_SECONDS
 from image_api.settings import Settings
 from tests.api.pooled import Front, seconds_of
 from tests.fakes.processes import wait_until
@@ -118,6 +119,17 @@ class TestChoice:
         front = before(four)
         assert {it.status_code for it in front.make_many(4, 4)} == {200}
         assert [worker.most for worker in four] == [1, 1, 1, 1]
+
+    def test_one_that_was_loading_is_asked_last_and_within_seconds_again(self, workers, before):
+        both = workers()
+        both[0].loading = True
+        front = before(both)
+        front.warm(*both)
+        assert not pooled(front, 0).is_fit("sketch")
+        assert front.make().status_code == 200
+        assert [len(worker.generated) for worker in both] == [0, 1]
+        both[0].loading = False
+        wait_until(lambda: pooled(front, 0).is_fit("sketch"), "it may be asked", seconds=RECENT_SECONDS / 2)
 
     def test_one_that_is_not_ready_is_asked_last(self, workers, before):
         both = workers()

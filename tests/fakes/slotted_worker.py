@@ -24,6 +24,7 @@ class SlottedWorker:
         """Which of its models are in memory; None if it keeps none itself."""
         self.retry_after = 7
         self.ready = True
+        self.loading = False
         self.refuses: tuple[int, dict] | None = None
         """What requests for pictures are refused with, if they are."""
         self.models_refused: tuple[int, dict] | None = None
@@ -77,8 +78,8 @@ class SlottedWorker:
 
     def health(self) -> dict:
         return {
-            "status": "busy" if self.running >= self.slots else "ready",
-            "ready": self.ready,
+            "status": "starting" if self.loading else "busy" if self.running >= self.slots else "ready",
+            "ready": self.ready and not self.loading,
             "uptime_seconds": 5,
             "queue": {
                 "running": self.running,
@@ -86,7 +87,7 @@ class SlottedWorker:
                 "max_concurrency": self.slots,
                 "queue_size": self.queue,
             },
-            "engines": {name: {"state": "ready"} for name in self.models},
+            "engines": {} if self.loading else {name: {"state": "ready"} for name in self.models},
             "storage": "local",
         }
 

@@ -22,6 +22,7 @@ from render_worker.serving.deadline import Deadline
 
 LOOK_SECONDS = 2.0  # between two looks at a worker that has work
 LOOK_TIMEOUT_SECONDS = 5.0
+LOADING_SECONDS = 5.0  # after which a worker that was still loading may be asked again; it takes a few
 MAX_MISSES = 2  # looks without an answer, after which the requests there go elsewhere
 ANSWER_SECONDS = 5.0  # in which a worker whose connection broke answers a probe if it lives
 DEMOTION_SECONDS = 2.0  # after one failure, twice as long after two and so on
@@ -115,6 +116,8 @@ class PooledWorker:
         health = self.client.recent.reply(WorkerHealth)
         if health is None:
             return True
+        if not health.engines:  # it is loading; an idle worker is not looked at again
+            return self.client.recent.age(WorkerHealth) > LOADING_SECONDS
         engine = health.engines.get(self._engine_of(model) or "")
         return engine.state in READY if engine else health.ready
 

@@ -19,7 +19,6 @@ from render_worker.engines.perchance.settings import PerchanceSettings
 from render_worker.engines.perchance.site_page import SitePage, guidance_of, swallow, text_of
 from render_worker.engines.perchance.sizes import SIZES
 from render_worker.errors import PhaseTimeout, UnexpectedReply
-from render_worker.outbound.client import KeptClient
 from render_worker.outbound.download import PictureService, download
 
 VISIT_LIMIT_SECONDS = 15  # the limit that public clients give the first visit, which may fail
@@ -33,13 +32,10 @@ class PageRoute(SitePage):
 
     let_go_script = "ended()"
 
-    def __init__(
-        self, page: Page, settings: PerchanceSettings, parent_url: str, downloads: KeptClient, *, visited: bool
-    ) -> None:
+    def __init__(self, page: Page, settings: PerchanceSettings, parent_url: str, *, visited: bool) -> None:
         """Work on an empty page, of a visitor who has `visited` the site before or has not."""
         super().__init__(page, settings)
         self._parent_url = parent_url
-        self._downloads = downloads
         self._parent_is_open = False
         self._visited = visited
         self._request_id = ""
@@ -64,9 +60,8 @@ class PageRoute(SitePage):
     async def _download(self, url: str) -> bytes:
         settings = self.settings
         source = PictureService("Perchance", settings.perchance_upload_origins)
-        seconds, poll_seconds = settings.perchance_download_seconds, settings.perchance_poll_seconds
         try:
-            return await download(url, source, seconds, poll_seconds, kept=self._downloads)
+            return await download(url, source, settings.perchance_download_seconds, settings.perchance_poll_seconds)
         except UnexpectedReply as error:
             raise PerchanceChanged(str(error)) from error
 

@@ -14,7 +14,6 @@ from render_worker.engines.perchance.parent import ParentServer
 from render_worker.engines.perchance.routes import Routes
 from render_worker.engines.perchance.session import Session
 from render_worker.engines.perchance.settings import PerchanceSettings
-from render_worker.outbound.client import KeptClient
 
 RETRY_SECONDS = 30.0  # between attempts to launch the browser before its first use
 LOOK_SECONDS = 1.0
@@ -35,11 +34,9 @@ class SessionPool:
         self._settings = settings
         self.browser = Browser(settings.chromium_path, settings.browser_sandbox)
         self._parent = ParentServer()
-        self._downloads = KeptClient()
         self.routes = Routes(settings)
         self._sessions = [
-            Session(self.browser, self._parent, settings, self.routes, self._downloads)
-            for _ in range(settings.perchance_sessions)
+            Session(self.browser, self._parent, settings, self.routes) for _ in range(settings.perchance_sessions)
         ]
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()  # the last one used is the warmest
         for session in self._sessions:
@@ -69,7 +66,6 @@ class SessionPool:
             if task:
                 task.cancel()
         await self.browser.stop()
-        await self._downloads.close()
         self._parent.close()
 
     @asynccontextmanager

@@ -14,7 +14,6 @@ from render_worker.engines.perchance.parent import ParentServer
 from render_worker.engines.perchance.routes import Routes
 from render_worker.engines.perchance.settings import PerchanceSettings, Route
 from render_worker.errors import EngineError
-from render_worker.outbound.client import KeptClient
 
 if TYPE_CHECKING:
     from render_worker.engines.perchance.package_route import PackageRoute
@@ -28,19 +27,11 @@ log = logging.getLogger(__name__)
 class Session:
     """Pages that open on first use and are replaced after some pictures, because a page that stays grows."""
 
-    def __init__(
-        self,
-        browser: Browser,
-        parent: ParentServer,
-        settings: PerchanceSettings,
-        routes: Routes,
-        downloads: KeptClient,
-    ) -> None:
+    def __init__(self, browser: Browser, parent: ParentServer, settings: PerchanceSettings, routes: Routes) -> None:
         self._browser = browser
         self._parent = parent
         self._settings = settings
         self._routes = routes
-        self._downloads = downloads
         self._context: BrowserContext | None = None
         self._pages: dict[Route, PageRoute | PackageRoute] = {}
         self._images = 0
@@ -110,7 +101,7 @@ class Session:
         if blank is None:
             raise BrowserGone("The browser died while it opened a page.")
         if route == "page":
-            page = PageRoute(blank, self._settings, self._parent.url, self._downloads, visited=self._visited)
+            page = PageRoute(blank, self._settings, self._parent.url, visited=self._visited)
         else:
             from render_worker.engines.perchance.package_route import PackageRoute  # its package takes a while
 

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from render_worker.errors import EngineError, EngineUnreachable
-from render_worker.outbound.client import KeptClient
 from render_worker.outbound.download import PictureService, download
 from tests.fakes import at_huggingface
 from tests.fakes.on_replicate import fresh, log, made, play, refused, size
@@ -90,36 +89,6 @@ def test_a_silent_host_is_not_retried():
     assert (asyncio.run(silent()).code, len(callers)) == ("timeout", 1)
 
 
-@pytest.mark.parametrize(
-    ("headers", "connections"),
-    [(b"Set-Cookie: visitor=1\r\n", 1), (b"Connection: close\r\n", 3), (b"", 3)],
-    ids=["kept", "closed as announced", "closed meanwhile"],
-)
-def test_connections_are_kept_as_far_as_the_host_keeps_them_and_cookies_are_not(headers, connections):
-    port, heads = free_port(), []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append([])
-        try:
-            while len(heads[-1]) < 3 // connections:
-                heads[-1].append(await reader.readuntil(b"\r\n\r\n"))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" + headers + b"\r\nPIC")
-        finally:
-            writer.close()
-
-    async def three_times() -> list[bytes]:
-        kept = KeptClient()
-        try:
-            async with await asyncio.start_server(answer, "127.0.0.1", port):
-                return [await _downloaded(port, 5, kept) for _ in range(3)]
-        finally:
-            await kept.close()
-
-    assert asyncio.run(three_times()) == [b"PIC"] * 3
-    assert len(heads) == connections
-    assert not any(b"cookie" in head.lower() for connection in heads for head in connection)
-
-
-async def _downloaded(port: int, seconds: float, kept: KeptClient | None = None) -> bytes:
+async def _downloaded(port: int, seconds: float) -> bytes:
     host = f"http://127.0.0.1:{port}"
-    return await download(f"{host}/picture", PictureService("Somebody", (host,)), seconds, kept=kept)
+    return await download(f"{host}/picture", PictureService("Somebody", (host,)), seconds)
