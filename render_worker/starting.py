@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gunicorn.workers.base import Worker
 
@@ -14,6 +14,9 @@ from render_worker.serving.refusals import Refusal
 from render_worker.serving.starting import Environ, StartingApplication, StartResponse, is_health_check
 from render_worker.settings import Settings
 from render_worker.storages import named_storages
+
+if TYPE_CHECKING:
+    from render_worker.errors import WorkerError
 
 SPARE_THREADS = 8  # that no waiting request may take
 BOOT_ERROR = 3  # gunicorn's WORKER_BOOT_ERROR: its arbiter ends, in place of starting another process for ever
@@ -48,9 +51,12 @@ class LoadingApplication(StartingApplication):
         from render_worker.errors import QueueFull  # with the contract's models, which take longer than all else here
 
         error = QueueFull("The render worker is starting, and has no room for more requests that wait for it.")
-        body = error.body(None).model_dump_json(exclude_none=True)
-        retry = (("Retry-After", str(error.retry_after)),)
-        return self.respond(_status_line(error.status), body, start_response, retry)
+        return self.respond(*_told(error), start_response, (("Retry-After", str(error.retry_after)),))
+
+
+def _told(error: "WorkerError") -> tuple[str, str]:
+    """Return the status line of an error's response, and its JSON."""
+    return _status_line(error.status), error.body(None).model_dump_json(exclude_none=True)
 
 
 def _status_line(status: int) -> str:
@@ -62,8 +68,7 @@ def stopping_application(environ: Environ, start_response: StartResponse) -> Ite
     from render_worker.errors import Stopping  # with the contract's models, which take longer than all else here
 
     error = Stopping("The render worker is being stopped.")
-    body = error.body(None).model_dump_json(exclude_none=True)
-    return StartingApplication(str).respond("503 Service Unavailable", body, start_response)
+    return StartingApplication(str).respond(*_told(error), start_response)
 
 
 def health_while_loading(settings: Settings) -> str:
